@@ -1,0 +1,293 @@
+"""What can go wrong on a member's own device, as branches of the tree in ledger/errors.py.
+
+::
+
+    TallystickError
+      KeyStoreError           anything about the folder in which a device keeps its keys
+        NoMembership            no circle of that name, or none chosen
+        MembershipExists        the name already belongs to another membership
+        MembershipInUse         a key that may not be discarded
+        InvalidRecord           something that may not be kept: too long, of another form
+        OrderConflict           an order that is not the one kept under its nonce
+        KeyStoreLocked          the passphrase is wrong or missing
+        KeyStoreExposed         others on this computer can read or change the folder
+        KeyStoreDamaged         a file that is not what was written there
+        KeyStoreBusy            another program is using the folder
+        KeyStoreUnusable        the folder cannot be read or written
+      InvalidAddress          an address or link to which nothing is sent
+      NodeError               anything about a circle's node and what it answers
+        NodeUnreachable         no connection, or no answer in time
+        NodeRefused             the node's own problem, with its code and attributes
+        AnswerInvalid           an answer that is not what the protocol has
+          ReceiptInvalid          a receipt that does not prove what it is for
+        CircleChanged           not the circle that was joined, or under other keys
+        HistoryRewritten        the circle's books are not those that this device saw before
+        OrderLost               an order that was too long on its way, and is nowhere to be found
+      InvalidOrderFile        a file that holds no order to sign or send
+      InputRefused            something asked for in a way that cannot be meant
+
+Each has a stable ``code``, and a message of one sentence that ends with what to do.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from ledger.errors import TallystickError
+
+
+class KeyStoreError(TallystickError):
+    """Root of what can be wrong with the key store."""
+
+    code = "key-store"
+
+
+class NoMembership(KeyStoreError):
+    """No membership of this name; ``known`` are the names there are."""
+
+    code = "membership-unknown"
+
+    def __init__(self, name: str | None, known: list[str]) -> None:
+        self.name, self.known = name, known
+        shown = ", ".join(known[:10])
+        if not known:
+            message = "This device belongs to no circle yet: join one with an invitation."
+        elif name is None:
+            message = f"This device belongs to several circles: say which one you mean ({shown})."
+        else:
+            message = f"This device has no circle called {name[:40]!r}: it has {shown}."
+        super().__init__(message)
+
+
+class MembershipExists(KeyStoreError):
+    """The name is in use."""
+
+    code = "membership-exists"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"This device already has a circle called {name}: choose another name.")
+
+
+class MembershipInUse(KeyStoreError):
+    """A key that may not be discarded, because its circle knows it or may do so."""
+
+    code = "membership-in-use"
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"The key for {name} stays where it is, because {reason}.")
+
+
+class InvalidRecord(KeyStoreError):
+    """Something that the key store does not keep; ``reason`` says which part and why."""
+
+    code = "record-invalid"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"This cannot be kept: {reason}.")
+
+
+class OrderConflict(KeyStoreError):
+    """Another order than the one already kept under this nonce."""
+
+    code = "order-conflict"
+
+    def __init__(self, nonce: int) -> None:
+        self.nonce = nonce
+        super().__init__(f"Nonce {nonce} is not this order's: reserve a new one and sign again.")
+
+
+class KeyStoreLocked(KeyStoreError):
+    """The key is sealed under a passphrase, and none or another one was given."""
+
+    code = "key-store-locked"
+
+    def __init__(self, name: str, *, given: bool) -> None:
+        self.name, self.given = name, given
+        super().__init__(
+            f"That passphrase does not open {name}: try again, or have a new phone or computer"
+            " enrolled by your coordinator."
+            if given
+            else f"{name} is protected by a passphrase: give it to go on."
+        )
+
+
+class KeyStoreExposed(KeyStoreError):
+    """Other users of the computer can read or change ``path``, or it is theirs."""
+
+    code = "key-store-exposed"
+
+    def __init__(self, path: Path, *, owned: bool, mode: int) -> None:
+        self.path, self.owned = str(path), owned
+        command = f"chmod {mode:o} {shlex.quote(str(path))}"
+        super().__init__(
+            f"Others on this computer can open {path}: run `{command}`, and if somebody may have"
+            " used that, ask your coordinator to enrol this device anew."
+            if owned
+            else f"{path} belongs to another user of this computer: set TALLY_HOME to a folder of"
+            " your own."
+        )
+
+
+class KeyStoreDamaged(KeyStoreError):
+    """A file that does not hold what was written there; ``remedy`` is what to do about this one."""
+
+    code = "key-store-damaged"
+
+    def __init__(self, path: Path, reason: str, remedy: str) -> None:
+        self.path, self.reason, self.remedy = str(path), reason, remedy
+        super().__init__(f"{path} is damaged ({reason}): {remedy}.")
+
+
+class KeyStoreBusy(KeyStoreError):
+    """Another program has held the folder's lock for longer than was waited."""
+
+    code = "key-store-busy"
+
+    def __init__(self, path: Path, waited_s: float) -> None:
+        self.path, self.waited_s = str(path), waited_s
+        super().__init__(
+            f"Another program has been using {path.parent} for {waited_s:g} seconds: wait for it"
+            " to finish, then try again."
+        )
+
+
+class KeyStoreUnusable(KeyStoreError):
+    """The operating system refuses to read or write ``path``; ``reason`` is its own word."""
+
+    code = "key-store-unusable"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = str(path), reason
+        super().__init__(f"{path} cannot be used ({reason}): mend that, then try again.")
+
+
+class InvalidAddress(TallystickError):
+    """An address or link that cannot be used; ``reason`` completes "<address> ..."."""
+
+    code = "address-invalid"
+
+    def __init__(self, address: str, reason: str) -> None:
+        self.address, self.reason = address[:200], reason
+        super().__init__(f"{address[:200]!r} {reason}.")
+
+
+class NodeError(TallystickError):
+    """Root of what can be wrong with a circle's node and its answers."""
+
+    code = "node"
+
+
+class NodeUnreachable(NodeError):
+    """No connection, or no whole answer in time: it is not known whether the node was reached."""
+
+    code = "node-unreachable"
+
+    def __init__(self, address: str, reason: str) -> None:
+        self.address, self.reason = address, reason
+        super().__init__(
+            f"The circle at {address} cannot be reached now ({reason}): try again when there is a"
+            " connection; what was sent is never done twice."
+        )
+
+
+class NodeRefused(NodeError):
+    """The node answered with a problem (RFC 9457).
+
+    ``problem`` is its code, which programs match on, and ``attributes`` what comes with it;
+    ``detail`` is the node's own sentence, ``status`` the HTTP status.
+    """
+
+    code = "node-refused"
+
+    def __init__(
+        self, problem: str, detail: str, status: int, attributes: Mapping[str, object]
+    ) -> None:
+        self.problem, self.detail, self.status = problem, detail, status
+        self.attributes = dict(attributes)
+        super().__init__(detail)
+
+
+class AnswerInvalid(NodeError):
+    """An answer that is not what the protocol has; ``reason`` completes "its answer ..."."""
+
+    code = "answer-invalid"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The circle's node gave an answer that cannot be used, as it {reason}: try again, and"
+            " tell your coordinator if it stays so."
+        )
+
+
+class ReceiptInvalid(AnswerInvalid):
+    """A receipt that does not prove what it is for. ``index`` is its entry's."""
+
+    code = "receipt-invalid"
+
+    def __init__(self, index: int, reason: str) -> None:
+        super().__init__(f"does not prove what it says of line {index} of the circle's books: {reason}")
+        self.index, self.reason = index, reason
+
+
+class CircleChanged(NodeError):
+    """The node does not speak for the circle that was joined; ``reason`` says how one sees it."""
+
+    code = "circle-changed"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"This is not the circle as you joined it ({reason}): pay nothing here, and ask your"
+            " coordinator in person."
+        )
+
+
+class HistoryRewritten(NodeError):
+    """Two signed heads of one log that do not belong to one history.
+
+    ``proven`` when the heads alone convict the node; otherwise it only would not show that they
+    agree. ``known`` and ``shown`` are the signed notes, this device's and the node's; ``evidence``
+    is the file they are kept in, once they are.
+    """
+
+    code = "history-rewritten"
+
+    def __init__(
+        self, reason: str, known: str, shown: str, *, proven: bool, evidence: Path | None = None
+    ) -> None:
+        self.reason, self.known, self.shown, self.proven = reason, known, shown, proven
+        self.evidence = None if evidence is None else str(evidence)
+        kept = "" if evidence is None else f" Both signed versions are kept in {evidence}."
+        super().__init__(f"The circle's history was rewritten: {reason}.{kept}")
+
+
+class OrderLost(NodeError):
+    """An order that expired on its way, and of which nothing is in the books."""
+
+    code = "order-lost"
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__(f"{what} did not reach the circle in time and was not done: ask again.")
+
+
+class InvalidOrderFile(TallystickError):
+    """A file that holds no order; ``reason`` completes "<path> ..."."""
+
+    code = "order-file-invalid"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = str(path), reason
+        super().__init__(f"{path} {reason}.")
+
+
+class InputRefused(TallystickError):
+    """What was asked for cannot be meant; the message says what to write instead."""
+
+    code = "input-refused"

@@ -1,0 +1,219 @@
+"""Decisions about tokens that are set aside: hold, settle, release, claim, object.
+
+Who may resolve a hold is fixed when it is made. A settle never fails for a limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ledger.codec import AMOUNT_MAX
+from ledger.decide.authority import (
+    authorise,
+    is_coordinator,
+    is_own,
+    open_account,
+    require_officer,
+)
+from ledger.decide.limits import check_countable, check_limits
+from ledger.decide.verdict import Case, Decision, Move
+from ledger.errors import HoldLocked, HoldUnknown, NotAuthorised, OrderInconsistent
+from ledger.orders import SUSPENSE, Claim, Hold, Object, Release, Settle
+from ledger.state import (
+    Account,
+    Change,
+    EndHold,
+    OpenHold,
+    PutDevice,
+    PutHold,
+    PutMandate,
+)
+
+
+def decide_hold(case: Case, hold: Hold) -> Decision:
+    """A holder, or someone acting for them, sets tokens aside."""
+    number = case.header.account
+    payer = open_account(case.state, number)
+    for payee in hold.payee:
+        open_account(case.state, payee)
+    authority, changes = authorise(case, payer, hold.amount, hold.payee)
+    if hold.evidence:
+        raise OrderInconsistent("a hold for a payment between circles goes to a link's account")
+    if hold.claim_window and not hold.payee:
+        raise OrderInconsistent("nobody is named who could claim it")
+    for payee in hold.payee:
+        _check_payee(payee, number)
+    if payer.held + hold.amount > AMOUNT_MAX:
+        raise OrderInconsistent(f"more than {AMOUNT_MAX} would be set aside")
+    moves = (Move(number, 0, hold.amount),)
+    check_limits(case.state, moves)
+    opened = OpenHold(
+        index=case.number,
+        account=number,
+        payee=hold.payee[0] if hold.payee else None,
+        amount=hold.amount,
+        until=hold.until,
+        claim_window=hold.claim_window[0] if hold.claim_window else None,
+        coordinator=bool(hold.coordinator),
+        evidence=None,
+        counted=any(type(change) in (PutMandate, PutDevice) for change in changes),
+    )
+    return Decision("hold", authority, moves, (*changes, PutHold(opened)))
+
+
+def _check_payee(number: int, payer: int) -> None:
+    if number == payer:
+        raise OrderInconsistent(f"account {payer} cannot pay itself")
+    if number == SUSPENSE:
+        raise OrderInconsistent("the suspense account is for payments between circles")
+
+
+def _find(case: Case, index: int) -> OpenHold | None:
+    """The open hold, if the order's account is a side of it.
+
+    Its absence is told only to who may act for the account: what is set aside is between the sides.
+    """
+    hold = case.state.holds.get(index)
+    return hold if hold and case.header.account in (hold.account, hold.payee) else None
+
+
+def _resolve(
+    case: Case, account: Account, amount: int, parties: tuple[int, ...], counted: bool = False
+) -> tuple[str, list[Change], bool]:
+    """The authority of a side of the hold or of a coordinator, what using it changes, and whether
+    it is a coordinator's say on a hold between others."""
+    header = case.header
+    by_office = (
+        not (header.slip or header.mandate)
+        and header.person not in account.holders
+        and is_coordinator(case.state, header.person)
+    )
+    if not by_office:
+        return *authorise(case, account, amount, parties, counted), False
+    authority = require_officer(case)
+    if is_own(case, *parties):
+        raise NotAuthorised(
+            header.person, header.kind, "a coordinator decides nothing for their own household"
+        )
+    return authority, [], True
+
+
+def _check_office(hold: OpenHold) -> None:
+    if not hold.coordinator:
+        raise HoldLocked(hold.index, "it was made without a coordinator's say")
+
+
+def decide_settle(case: Case, settle: Settle) -> Decision:
+    """The payer, a coordinator, or an unopposed claim turns a hold into a payment."""
+    account = open_account(case.state, case.header.account)
+    open_account(case.state, settle.payee)
+    hold = _find(case, settle.hold)
+    by_payer = hold is not None and hold.account == account.number
+    authority, changes, by_office = _resolve(
+        case,
+        account,
+        settle.amount if by_payer else 0,
+        (settle.payee,),
+        hold is not None and hold.counted,
+    )
+    if hold is None:
+        raise HoldUnknown(settle.hold)
+    _check_payee(settle.payee, hold.account)
+    if settle.evidence:
+        raise OrderInconsistent("this hold waits for no evidence")
+    if hold.payee not in (None, settle.payee):
+        raise HoldLocked(hold.index, f"it is for account {hold.payee}")
+    if settle.amount > hold.amount:
+        raise HoldLocked(hold.index, f"only {hold.amount} is set aside")
+    if by_office:
+        _check_office(hold)
+    elif by_payer:
+        _check_against_claim(hold, settle.amount)
+    else:
+        _check_claim(case, hold, settle.amount)
+        authority = "policy"
+    moves = (
+        Move(hold.account, -settle.amount, -hold.amount),
+        Move(settle.payee, settle.amount),
+    )
+    check_countable(case.state, moves)
+    return Decision("settle", authority, moves, (*changes, EndHold(hold.index)), exempt=True)
+
+
+def _check_against_claim(hold: OpenHold, amount: int) -> None:
+    if hold.claimed is not None and amount < hold.claimed[1]:
+        raise HoldLocked(hold.index, f"the payee has claimed {hold.claimed[1]}; object first")
+
+
+def _check_claim(case: Case, hold: OpenHold, amount: int) -> None:
+    if hold.claimed is None or hold.claim_window is None:
+        raise HoldLocked(hold.index, "the payee has no claim that stands")
+    since, claimed = hold.claimed
+    if case.now < since + hold.claim_window:
+        raise HoldLocked(hold.index, "the payer may still object to the claim")
+    if amount != claimed:
+        raise HoldLocked(hold.index, f"the claim is for {claimed}")
+
+
+def decide_release(case: Case, release: Release) -> Decision:
+    """The payer in due time, the payee at any time, or a coordinator gives tokens free again."""
+    account = open_account(case.state, case.header.account)
+    hold = _find(case, release.hold)
+    parties = () if hold is None else (hold.account,)
+    by_payer = parties == (account.number,)
+    if by_payer and case.header.slip:
+        parties = ()  # the account's own household is looked at anyway
+    authority, changes, by_office = _resolve(case, account, 0, parties)
+    if hold is None:
+        raise HoldUnknown(release.hold)
+    if release.evidence:
+        raise OrderInconsistent("this hold waits for no evidence")
+    if by_office:
+        _check_office(hold)
+    elif by_payer:
+        if case.now < hold.until:
+            raise HoldLocked(hold.index, f"the payer may take it back from {hold.until} on")
+        if hold.claimed is not None:
+            raise HoldLocked(hold.index, "the payee has claimed it; object first")
+    moves = (Move(hold.account, 0, -hold.amount),)
+    return Decision("release", authority, moves, (*changes, EndHold(hold.index)))
+
+
+def decide_claim(case: Case, claim: Claim) -> Decision:
+    """The payee says that the hold is due; the payer's time to object begins."""
+    account = open_account(case.state, case.header.account)
+    hold = _find(case, claim.hold)
+    authority, changes = authorise(case, account, 0, ())
+    if hold is None:
+        raise HoldUnknown(claim.hold)
+    if account.number != hold.payee or hold.claim_window is None:
+        raise HoldLocked(
+            hold.index, "only the named payee can claim, and only where a window was set"
+        )
+    if claim.amount > hold.amount:
+        raise HoldLocked(hold.index, f"only {hold.amount} is set aside")
+    if hold.claimed is not None:
+        raise HoldLocked(hold.index, "it is claimed already")
+    claimed = replace(hold, claimed=(case.now, claim.amount))
+    moves = (Move(hold.account, 0), Move(hold.payee, 0))
+    return Decision("claim", authority, moves, (*changes, PutHold(claimed)))
+
+
+def decide_object(case: Case, objection: Object) -> Decision:
+    """The payer says, within the window, that a claim is not due; it stands no longer."""
+    account = open_account(case.state, case.header.account)
+    hold = _find(case, objection.hold)
+    authority, changes = authorise(case, account, 0, ())
+    if hold is None:
+        raise HoldUnknown(objection.hold)
+    if account.number != hold.account or hold.claimed is None:
+        raise HoldLocked(hold.index, "only the payer objects, and only to a claim that stands")
+    since, _ = hold.claimed
+    if hold.claim_window is not None and case.now >= since + hold.claim_window:
+        raise HoldLocked(hold.index, "the time to object to the claim is over")
+    moves = [Move(hold.account, 0)]
+    if hold.payee is not None:
+        moves.append(Move(hold.payee, 0))
+    return Decision(
+        "object", authority, tuple(moves), (*changes, PutHold(replace(hold, claimed=None)))
+    )

@@ -1,0 +1,104 @@
+"""How decided orders are answered: rendered by hand, because it is done once per order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from ledger import keys, merkle
+from ledger.append import Entry
+from ledger.codec import to_base64url
+from ledger.errors import TallystickError
+from ledger.state import State
+from node.http.problem import STATUS, describe_problem, every_error, find_status, title
+from node.writer import Accepted
+
+_HEADER = "c2sp.org/tlog-proof@v1"
+
+
+def own_accounts(state: State, device: bytes) -> set[int]:
+    """The accounts of the person whose device this is."""
+    known = state.devices.get(device)
+    return state.holdings.get(known.person, set()) if known is not None else set()
+
+
+def render_accepted(order_id: str, accepted: Accepted, own: set[int]) -> str:
+    """The answer to an accepted order, as JSON text.
+
+    Everything in it is hexadecimal, base64 or a number, but the receipt's line ends and dash.
+    """
+    entry = accepted.entry
+    lines = accepted.proof_lines.replace("\n", "\\n")
+    note = json.dumps(accepted.checkpoint)
+    return (
+        f'{{"order_id":"{order_id}","entry":{render_entry(entry)},'
+        f'"postings":[{",".join(render_postings(entry, own))}],'
+        f'"receipt":"{_HEADER}\\nindex {entry.number}\\n{lines}\\n{note[1:]}}}'
+    )
+
+
+def render_entry(entry: Entry) -> str:
+    """The entry's leaf, and the opening of its order commitment."""
+    salt = to_base64url(keys.derive_salt(entry.secret, 0))
+    return (
+        f'{{"index":{entry.number},"leaf":"{to_base64url(entry.leaf)}",'
+        f'"authority":"{entry.authority}","salt":"{salt}"}}'
+    )
+
+
+def render_postings(entry: Entry, own: set[int]) -> list[str]:
+    """The openings of those postings that are on one of ``own``."""
+    return [
+        render_posting(
+            entry.packed[place],
+            keys.derive_salt(entry.secret, place + 1),
+            place,
+            len(entry.packed),
+            merkle.inclusion_proof(place, entry.hashes),
+        )
+        for place, posting in enumerate(entry.postings)
+        if posting.account in own
+    ]
+
+
+def render_posting(posting: bytes, salt: bytes, place: int, count: int, path: list[bytes]) -> str:
+    """One posting's opening: ``path`` leads from it to the leaf's postings root."""
+    siblings = ",".join([f'"{to_base64url(sibling)}"' for sibling in path])
+    return (
+        f'{{"posting":"{to_base64url(posting)}","salt":"{to_base64url(salt)}",'
+        f'"position":{place},"count":{count},"path":[{siblings}]}}'
+    )
+
+
+def render_problem(order_id: str | None, problem: Mapping[str, Any]) -> str:
+    """The answer to an order that was not accepted."""
+    return json.dumps({"order_id": order_id, "problem": problem})
+
+
+def problem_of(error: TallystickError) -> dict[str, Any]:
+    """An error as its problem object."""
+    return describe_problem(error)
+
+
+def problem_of_refusal(refusal: str) -> dict[str, Any]:
+    """The problem of a refusal that was remembered: what was answered when it was new."""
+    fields = json.loads(refusal)
+    code, detail = fields.pop("code"), fields.pop("detail")
+    error = _CLASS_OF[code]
+    problem = {
+        "type": f"/problems/{code}",
+        "title": title(error),
+        "status": find_status(error, STATUS),
+        "detail": detail,
+        "code": code,
+    }
+    return {**problem, **fields, **problem}
+
+
+_CLASS_OF = {error.code: error for error in every_error()}
+
+
+def dump(problem: Mapping[str, Any]) -> str:
+    """A problem object as JSON text."""
+    return json.dumps(problem)

@@ -1,0 +1,112 @@
+"""The node's operations, one line each, and the application made of them."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib.metadata import version
+
+from prometheus_client import generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from ledger.errors import (
+    InvalidSignature,
+    MalformedObject,
+    Refused,
+    TextMismatch,
+    Unacceptable,
+    WrongCircle,
+)
+from node.api import log, orders, sessions, wellknown
+from node.circle import Circle
+from node.errors import (
+    Frozen,
+    HistoryLost,
+    NotFound,
+    Overloaded,
+    Quarantined,
+    RequestInvalid,
+    SessionRefused,
+)
+from node.http.app import Bearer, HttpApp, build_app
+from node.http.endpoint import Endpoint, endpoint
+from node.http.limits import HttpLimits
+from node.http.openapi import ApiInfo
+from node.http.problem import every_error
+from node.http.reply import Reply
+
+JSON = "application/json"
+TEXT = "text/plain"
+BYTES = "application/octet-stream"
+V1 = "/api/v1"
+
+DESCRIPTION = (
+    "The ledger of one circle. Whatever moves tokens is an order that a device signed; "
+    "everything else reads. The bytes are described in protocol.md."
+)
+VERDICTS = (*every_error(Unacceptable), *every_error(Refused))
+
+
+async def get_metrics(state: Circle) -> Reply:
+    """Counters and gauges for Prometheus; nothing in them is about a person."""
+    return Reply(generate_latest(state.registry), content_type=CONTENT_TYPE_LATEST)
+
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    endpoint(
+        "POST",
+        f"{V1}/orders",
+        orders.submit_orders,
+        tags=("orders",),
+        accepts={JSON: orders.OrderItem | orders.OrderList},
+        produces={JSON: orders.AcceptedOrder | orders.OrderResults},
+        raises=(*VERDICTS, TextMismatch, Overloaded, Frozen, Quarantined),
+    ),
+    endpoint(
+        "POST",
+        f"{V1}/sessions",
+        sessions.open_session,
+        tags=("sessions",),
+        raises=(MalformedObject, InvalidSignature, WrongCircle, SessionRefused, HistoryLost),
+    ),
+    endpoint("DELETE", f"{V1}/sessions", sessions.close_session, tags=("sessions",)),
+    endpoint("GET", "/.well-known/tallystick", wellknown.get_circle, tags=("circle",)),
+    endpoint("GET", "/health", wellknown.get_health, tags=("circle",)),
+    endpoint("GET", "/metrics", get_metrics, tags=("circle",), produces={CONTENT_TYPE_LATEST: str}),
+    endpoint("GET", "/checkpoint", log.get_checkpoint, tags=("log",), produces={TEXT: str}),
+    endpoint(
+        "GET",
+        "/tile/{path...}",
+        log.get_tile,
+        tags=("log",),
+        produces={BYTES: bytes},
+        raises=(NotFound,),
+    ),
+    endpoint(
+        "GET",
+        f"{V1}/entries/{{index}}/proof",
+        log.get_entry_proof,
+        tags=("log",),
+        produces={TEXT: str},
+        raises=(NotFound,),
+    ),
+    endpoint(
+        "GET", f"{V1}/consistency", log.get_consistency, tags=("log",), raises=(RequestInvalid,)
+    ),
+)
+
+
+def build(circle: Circle, *, limits: HttpLimits | None = None) -> HttpApp:
+    """The application that serves a circle."""
+    return build_app(
+        ENDPOINTS,
+        info=ApiInfo(
+            title=f"{circle.writer.loaded.state.rules.name.decode()}: Tallystick",
+            version=version("tallystick"),
+            description=DESCRIPTION,
+            servers=(circle.config.public_url,) if circle.config.public_url else (),
+        ),
+        registry=circle.registry,
+        state=circle,
+        bearer=Bearer(partial(sessions.find_session, circle), raises=(SessionRefused,)),
+        limits=limits,
+    )

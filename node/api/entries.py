@@ -1,0 +1,82 @@
+"""Entries and proofs of the past, read in O(log n): a few rows, and the tree's edge in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ledger import keys, merkle
+from ledger.append import Entry
+from ledger.entry import decode_leaf, decode_postings, encode_posting, posting_hash
+from ledger.merkle import Node
+from ledger.receipt import format_proof_lines
+from ledger.tile import TILE_WIDTH, Tile, tile_reader, tiles_of
+from node.connections import Reader as Connection
+from node.errors import NotFound
+from node.loading import Head
+from node.writer import Accepted
+
+
+async def read_tiles(
+    connection: Connection, head: Head, nodes: Iterable[Node]
+) -> dict[Tile, bytes]:
+    """The tiles that the hashes of ``nodes`` follow from, in the tree of ``head``."""
+    found = dict(head.partial)
+    wanted = [tile for tile in tiles_of(nodes, head.size) if tile not in found]
+    if wanted:
+        rows = await connection.fetch(
+            """
+            SELECT level, index, data
+            FROM tiles JOIN unnest($1::smallint[], $2::bigint[]) AS asked (level, index)
+                USING (level, index)
+            """,
+            [tile.level for tile in wanted],
+            [tile.index for tile in wanted],
+        )
+        found |= {Tile(row["level"], row["index"], TILE_WIDTH): row["data"] for row in rows}
+    return found
+
+
+async def inclusion_lines(connection: Connection, head: Head, index: int) -> str:
+    """The inclusion proof of a leaf in the tree of ``head``, as the lines of a tlog-proof."""
+    nodes = [node for group in merkle.inclusion_nodes(index, head.size) for node in group]
+    reader = tile_reader(await read_tiles(connection, head, nodes), head.size)
+    return format_proof_lines(merkle.inclusion_proof_from(reader, index, head.size))
+
+
+async def consistency(connection: Connection, head: Head, size1: int, size2: int) -> list[bytes]:
+    """The proof that the tree of ``size2`` leaves continues that of ``size1``."""
+    nodes = [node for group in merkle.consistency_nodes(size1, size2) for node in group]
+    reader = tile_reader(await read_tiles(connection, head, nodes), head.size)
+    return merkle.consistency_proof_from(reader, size1, size2)
+
+
+async def read_entry(connection: Connection, head: Head, index: int) -> Accepted:
+    """A stored entry with its proof under ``head``. Raises NotFound."""
+    row = await connection.fetchrow(
+        """
+        SELECT log_time, leaf, authority, wire, secret, postings FROM entries WHERE index = $1
+        """,
+        index,
+    )
+    if row is None or index >= head.size:
+        raise NotFound(f"entry {index}")
+    postings = decode_postings(row["postings"])
+    packed = tuple(map(encode_posting, postings))
+    hashes = tuple(
+        posting_hash(encoded, keys.derive_salt(row["secret"], place))
+        for place, encoded in enumerate(packed, 1)
+    )
+    entry = Entry(
+        index,
+        decode_leaf(row["leaf"]).kind,
+        row["log_time"],
+        row["leaf"],
+        row["authority"],
+        row["wire"],
+        row["secret"],
+        postings,
+        packed,
+        hashes,
+        (),
+    )
+    return Accepted(entry, await inclusion_lines(connection, head, index), head.checkpoint)

@@ -1,0 +1,131 @@
+"""What the circle is, for whoever asks first; and whether the node is well."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from pydantic import Field
+
+from ledger.codec import to_base64url
+from ledger.note import format_vkey
+from node.api.orders import Base64, Model
+from node.circle import Circle
+
+SOURCE = "https://github.com/tallystick/tallystick"
+PROTOCOL_VERSIONS = [1]
+
+
+class UnitDescription(Model):
+    """The unit of a circle: decimal with a scale, or minutes."""
+
+    name: str
+    plural: str
+    kind: str
+    scale: int
+
+
+class WorkingKeys(Model):
+    """Public keys, hexadecimal; the identity key certifies the others."""
+
+    identity: str
+    log: str
+    witness: str
+    link: str
+    decision: str
+
+
+class RulesDescription(Model):
+    """The charter's rules as they are now. Amounts in minor units, times in milliseconds."""
+
+    threshold: int
+    credit_limit_max: int
+    credit_total_max: int
+    treasury_floor: int
+    community_floor: int
+    floor: int
+    ceiling: int
+    starter: int
+    assisted_cap: int
+    device_cap: int
+    device_wait: int
+
+
+class Software(Model):
+    """What runs here."""
+
+    name: str
+    version: str
+
+
+class CircleDescription(Model):
+    """The circle, its keys and its log. ``circle`` is the id, hexadecimal."""
+
+    circle: str
+    name: str
+    address: str
+    origin: str
+    epoch: int
+    url: str | None
+    log_key: str = Field(description="verifier key of the log (c2sp.org/signed-note)")
+    keys: WorkingKeys
+    certificate: Base64
+    certificate_signature: Base64
+    unit: UnitDescription
+    rules: RulesDescription
+    protocol_versions: list[int]
+    software: Software
+    source: str
+
+
+async def get_circle(state: Circle) -> CircleDescription:
+    """What this circle is: its id, name, address, log, keys, unit and rules."""
+    loaded = state.writer.loaded
+    rules, certificate = loaded.state.rules, loaded.certificate
+    return CircleDescription(
+        circle=certificate.circle.hex(),
+        name=rules.name.decode(),
+        address=rules.address,
+        origin=certificate.origin,
+        epoch=certificate.epoch,
+        url=state.config.public_url,
+        log_key=format_vkey(loaded.log_key),
+        keys=WorkingKeys(
+            identity=loaded.charter.identity.hex(),
+            log=certificate.log.hex(),
+            witness=certificate.witness.hex(),
+            link=certificate.link.hex(),
+            decision=certificate.decision.hex(),
+        ),
+        certificate=to_base64url(loaded.charter.certificate),
+        certificate_signature=to_base64url(loaded.charter.signature),
+        unit=UnitDescription(
+            name=rules.unit_name.decode(),
+            plural=rules.unit_plural.decode(),
+            kind=rules.unit_kind,
+            scale=rules.unit_scale,
+        ),
+        rules=RulesDescription(
+            **{name: getattr(rules, name) for name in RulesDescription.model_fields}
+        ),
+        protocol_versions=PROTOCOL_VERSIONS,
+        software=Software(name="tallystick", version=version("tallystick")),
+        source=SOURCE,
+    )
+
+
+class Health(Model):
+    """Whether the node takes orders, and how long its log is. ``reason`` says why it does not."""
+
+    status: str
+    size: int
+    waiting: int
+    reason: str | None = None
+
+
+async def get_health(state: Circle) -> Health:
+    """Whether the node is well: "ok", or "frozen" when it only reads."""
+    writer = state.writer
+    status = "ok" if writer.frozen is None else "frozen"
+    return Health(
+        status=status, size=writer.loaded.head.size, waiting=writer.waiting, reason=writer.frozen
+    )

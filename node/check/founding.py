@@ -1,0 +1,67 @@
+"""Leaf 0: who the circle is, and what it begins with (protocol.md, "Circle and charter")."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from node.check.book import (
+    COMMUNITY,
+    PAPER_PERSON,
+    SUSPENSE,
+    TREASURY,
+    AccountRow,
+    Book,
+    Effect,
+    read_rules,
+)
+from node.check.fields import AMOUNT_MAX, CERTIFICATE, CHARTER, read
+from node.check.findings import WrongEntry
+from node.check.opening import Opened, check_point, is_signed
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What leaf 0 certifies of the log: its origin, and the key that signs its checkpoints."""
+
+    circle: bytes
+    origin: str
+    log_key: bytes
+
+
+def found(entry: Opened) -> tuple[Book, Identity, Effect]:
+    """The model of the circle at its first entry, before the postings of it.
+
+    Raises WrongEntry, MalformedObject.
+    """
+    if entry.kind != "charter":
+        raise WrongEntry(f"the first entry is of kind {entry.kind} instead of charter")
+    identity, certificate, signature, encoded, paper, previous = read(
+        entry.public, CHARTER, 4096, "charter"
+    )
+    circle, epoch, origin, log, *others = read(certificate, CERTIFICATE, 1024, "certificate")
+    if circle != sha256(b"tallystick/circle/v1\0" + identity).digest():
+        raise WrongEntry("the charter's circle is not that of its identity key")
+    if not is_signed(b"tallystick/certificate/v1\0" + certificate, signature, identity):
+        raise WrongEntry("the certificate is not signed by the identity key")
+    if len({log, *others}) < 4:
+        raise WrongEntry("one working key has two roles")
+    check_point(paper)
+    rules = read_rules(encoded)
+    if origin != f"{rules.address}/tallystick/{circle.hex()[:16]}/{epoch}":
+        raise WrongEntry(f"the origin {origin} is not the one of this circle and epoch")
+    if bool(previous) != (epoch > 1):
+        raise WrongEntry("only an epoch after the first follows a previous log")
+    book = Book(circle, rules, encoded)
+    for number, kind, floor in (
+        (TREASURY, "treasury", rules.treasury_floor),
+        (COMMUNITY, "community", rules.community_floor),
+        (SUSPENSE, "suspense", 0),
+    ):
+        book.accounts[number] = AccountRow(kind, floor, AMOUNT_MAX, set())
+    book.persons[PAPER_PERSON] = []
+    book.add_device(paper, PAPER_PERSON, "paper", "paper key")
+    effect = Effect(
+        "circle", ((TREASURY, 0, 0), (COMMUNITY, 0, 0), (SUSPENSE, 0, 0)), entry.public
+    )
+    return book, Identity(circle, origin, log), effect

@@ -1,0 +1,113 @@
+"""What orders about tokens that are set aside must come to: hold, settle, release, claim, object."""
+
+from __future__ import annotations
+
+from node.check.book import Book, Effect, HoldRow
+from node.check.findings import WrongEntry
+from node.check.opening import Opened
+from node.check.powers import by_coordinator, coordinators, for_account
+from node.check.transfers import payable
+
+
+def hold(book: Book, entry: Opened) -> Effect:
+    payee, amount, until, window, coordinator, evidence = entry.act
+    book.account(entry.account)
+    _no_evidence(evidence)
+    if window and not payee:
+        raise WrongEntry("it allows a claim and names nobody to make it")
+    for number in payee:
+        payable(book, entry.account, number)
+    authority = for_account(book, entry, entry.account, amount, payee)
+    book.holds[entry.index] = HoldRow(
+        entry.account, payee, amount, until, window, bool(coordinator)
+    )
+    return Effect(authority, ((entry.account, 0, amount),))
+
+
+def _no_evidence(evidence: tuple[bytes, ...]) -> None:
+    if evidence:
+        raise WrongEntry("it has evidence, which only payments between circles have")
+
+
+def _open_hold(book: Book, entry: Opened) -> HoldRow:
+    """The hold that the order is about, on one side of which its account must be."""
+    row = book.holds.get(entry.act[0])
+    if row is None:
+        raise WrongEntry(f"nothing was set aside under number {entry.act[0]}, or no longer")
+    if entry.account != row.account and entry.account not in row.payee:
+        raise WrongEntry(f"account {entry.account} is on neither side of what is set aside")
+    book.account(entry.account)
+    return row
+
+
+def _by_a_side(book: Book, entry: Opened, row: HoldRow, payees: tuple[int, ...]) -> str:
+    """The payer's or the payee's side, or the coordinator to whom the hold gave a say."""
+    side = book.accounts[entry.account]
+    stranger = not entry.slip and not entry.mandate and entry.person not in side.holders
+    if stranger and entry.person in coordinators(book):
+        if not row.coordinator:
+            raise WrongEntry("a coordinator resolves what was set aside without giving them a say")
+        return by_coordinator(book, entry)
+    return for_account(book, entry, entry.account, 0, payees)
+
+
+def settle(book: Book, entry: Opened) -> Effect:
+    """Without the payer or a coordinator it takes a claim that nobody objected to in time."""
+    number, payee, amount, evidence = entry.act
+    row = _open_hold(book, entry)
+    _no_evidence(evidence)
+    if row.payee and payee not in row.payee:
+        raise WrongEntry(f"it pays account {payee} what was set aside for {row.payee[0]}")
+    if amount > row.amount:
+        raise WrongEntry(f"it pays {amount} of {row.amount} that were set aside")
+    payable(book, row.account, payee)
+    authority = _by_a_side(book, entry, row, (payee,) if entry.account == row.account else ())
+    by_payee = entry.account != row.account
+    if by_payee and not (authority == "officer" and not entry.slip):
+        if not row.claim or not row.window or amount != row.claim[1]:
+            raise WrongEntry(f"the payee takes {amount} and has no claim to it")
+        if entry.now < row.claim[0] + row.window[0]:
+            raise WrongEntry("the payer could still object to the claim")
+        authority = "policy"
+    del book.holds[number]
+    return Effect(authority, ((row.account, -amount, -row.amount), (payee, amount, 0)))
+
+
+def release(book: Book, entry: Opened) -> Effect:
+    """The payer waits until its time, and for a claim to be gone; the payee may at any time."""
+    number, evidence = entry.act
+    row = _open_hold(book, entry)
+    _no_evidence(evidence)
+    authority = _by_a_side(book, entry, row, ())
+    by_coordinators_say = authority == "officer" and not entry.slip
+    if entry.account == row.account and not by_coordinators_say:
+        if entry.now < row.until:
+            raise WrongEntry(f"the payer takes back before {row.until} what was set aside")
+        if row.claim:
+            raise WrongEntry("the payer takes back what the payee has claimed")
+    del book.holds[number]
+    return Effect(authority, ((row.account, 0, -row.amount),))
+
+
+def claim(book: Book, entry: Opened) -> Effect:
+    _, amount = entry.act
+    row = _open_hold(book, entry)
+    if entry.account not in row.payee or not row.window:
+        raise WrongEntry("only a named payee claims, and only where a window was set")
+    if amount > row.amount:
+        raise WrongEntry(f"it claims {amount} of {row.amount} that were set aside")
+    if row.claim:
+        raise WrongEntry("it was claimed already")
+    authority = for_account(book, entry, entry.account, 0)
+    row.claim = (entry.now, amount)
+    return Effect(authority, ((row.account, 0, 0), (entry.account, 0, 0)))
+
+
+def objection(book: Book, entry: Opened) -> Effect:
+    row = _open_hold(book, entry)
+    if entry.account != row.account or not row.claim:
+        raise WrongEntry("only the payer objects, and only to a claim that stands")
+    authority = for_account(book, entry, entry.account, 0)
+    row.claim = ()
+    payee = tuple((number, 0, 0) for number in row.payee)
+    return Effect(authority, ((row.account, 0, 0), *payee))

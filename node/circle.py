@@ -1,0 +1,188 @@
+"""A circle that is being served: its database, its writer, and what watches over both."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+import structlog
+from prometheus_client import CollectorRegistry
+
+from ledger.note import make_signer
+from node.config import Config
+from node.connections import Connection, Pool
+from node.errors import AnotherWriter, DatabaseUnsuitable, HistoryLost
+from node.keyring import check_keyring, read_keyring
+from node.loading import load
+from node.mark import Mark
+from node.migrate import migrate, service_role
+from node.postgres import Postgres, embedded_postgres
+from node.verifier import Verifier
+from node.writer import Writer
+
+POOL_CONNECTIONS_MAX = 8
+PURGE_SECONDS = 600
+STATEMENT_SECONDS_MAX = 60
+
+log = structlog.get_logger()
+
+
+def wall_clock() -> int:
+    """Unix milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def steady_clock() -> int:
+    """Milliseconds since some moment, sleep included where the system counts it."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime_ns(clock) // 1_000_000
+
+
+@dataclass(slots=True)
+class Circle:
+    """What the HTTP side works with. ``pool`` reads what is committed; ``writer`` alone writes."""
+
+    config: Config
+    writer: Writer
+    verifier: Verifier
+    pool: Pool
+    clock: Callable[[], int]
+    registry: CollectorRegistry
+
+    @property
+    def origin(self) -> str:
+        return self.writer.loaded.certificate.origin
+
+
+@asynccontextmanager
+async def database(config: Config) -> AsyncIterator[str]:
+    """The circle's database: the one that is configured, or the embedded one."""
+    if config.database_url is not None:
+        yield config.database_url
+        return
+    async with embedded_postgres(config.directory) as server, _owned(_watch(server)):
+        yield server.dsn
+
+
+async def _watch(server: Postgres) -> None:
+    raise await server.failure()
+
+
+@asynccontextmanager
+async def open_circle(
+    config: Config,
+    dsn: str,
+    *,
+    clock: Callable[[], int] = wall_clock,
+    steady: Callable[[], int] = steady_clock,
+    entropy: Callable[[int], bytes] = os.urandom,
+) -> AsyncIterator[Circle]:
+    """Bring the schema up to date, take the circle's lock, read its state, and begin to write.
+
+    Raises AnotherWriter, HistoryLost, DatabaseUnsuitable, KeyUnusable. When the writer has to end,
+    its error cancels the body of the ``async with`` and comes out of it.
+    """
+    async with AsyncExitStack() as stack:
+        owner = await asyncpg.connect(dsn)
+        try:
+            await _check_settings(owner)
+            await migrate(owner, config.schema)
+        finally:
+            await owner.close()
+
+        async def connect() -> Connection:
+            return await _connect_writer(dsn, config.schema)
+
+        connection = await connect()
+        loaded = await load(connection)
+        keyring = read_keyring(config.keys)
+        check_keyring(keyring, loaded.certificate)
+        mark = Mark(config.directory / "mark")
+        stack.callback(mark.close)
+        _check_rollback(mark, loaded.state.size)
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=POOL_CONNECTIONS_MAX,
+            command_timeout=STATEMENT_SECONDS_MAX,
+            server_settings=_settings(config.schema),
+        )
+        stack.push_async_callback(pool.close)
+        verifier = Verifier()
+        stack.callback(verifier.close)
+        signer = make_signer(loaded.certificate.origin, keyring.log)
+        writer = Writer(connect, signer, mark, clock, steady, entropy, loaded, connection)
+        stack.push_async_callback(_close_writer, writer)
+        async with _owned(writer.run(), _purge(pool, clock)):
+            yield Circle(config, writer, verifier, pool, clock, CollectorRegistry())
+
+
+@asynccontextmanager
+async def _owned(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run background work for as long as the body; its failure ends the body, and is what comes out."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job) for job in work]
+            yield
+            for task in tasks:
+                task.cancel()
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+
+
+async def _close_writer(writer: Writer) -> None:
+    await writer.connection.close()
+
+
+def _settings(schema: str) -> dict[str, str]:
+    return {"search_path": schema, "role": service_role(schema), "application_name": "tallyd"}
+
+
+async def _connect_writer(dsn: str, schema: str) -> Connection:
+    """A connection that holds the circle's lock: to lose one is to lose the other."""
+    connection: Connection = await asyncpg.connect(dsn, server_settings=_settings(schema))
+    locked = await connection.fetchval(
+        "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", f"tallystick writer {schema}"
+    )
+    if not locked:
+        await connection.close()
+        raise AnotherWriter()
+    return connection
+
+
+async def _check_settings(connection: Connection) -> None:
+    if connection.get_server_version().major < 15:
+        raise DatabaseUnsuitable("PostgreSQL 15 or newer is needed.")
+    for name in ("fsync", "synchronous_commit", "full_page_writes"):
+        value = await connection.fetchval(f"SHOW {name}")
+        if value == "off" or (name == "synchronous_commit" and value == "local"):
+            raise DatabaseUnsuitable(
+                f"PostgreSQL has {name} = {value}, so an acknowledged payment could be lost; "
+                f"set it to on."
+            )
+    if await connection.fetchval("SHOW data_checksums") == "off":
+        log.warning(
+            "data_checksums_off",
+            mend="stop PostgreSQL and run: pg_checksums --enable -D DATA_DIRECTORY",
+        )
+
+
+def _check_rollback(mark: Mark, size: int) -> None:
+    marked = mark.read()
+    if marked is not None and marked.size > size:
+        raise HistoryLost(size, marked.size, "this node's own mark")
+
+
+async def _purge(pool: Pool, clock: Callable[[], int]) -> None:
+    """Drop what has expired: verdicts of orders that can no longer be sent, sessions, requests."""
+    while True:
+        await asyncio.sleep(PURGE_SECONDS)
+        now = clock()
+        await pool.execute("DELETE FROM verdicts WHERE expires < $1", now)
+        await pool.execute("DELETE FROM sessions WHERE expires < $1", now)
+        await pool.execute("DELETE FROM session_nonces WHERE expires < $1", now)

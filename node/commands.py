@@ -1,0 +1,197 @@
+"""The commands of ``tallyd``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import click
+
+from ledger.errors import TallystickError
+from ledger.paper import write_code
+from node import founding
+from node.api.app import build
+from node.circle import database, open_circle, wall_clock
+from node.config import read_config, write_config
+from node.errors import AlreadyInitialised
+from node.founding_options import FoundingOptions
+from node.http.serve import serve as serve_http
+from node.keyring import write_keyring
+from node.logs import configure_logs
+from node.migrate import check_schema_name, migrate
+
+DIRECTORY = click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+
+
+def run(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a command to its end; an error of ours is one sentence and status 1."""
+    try:
+        import uvloop
+
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
+    except ModuleNotFoundError:  # not on Windows
+        loop_factory = None
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(job())
+    except TallystickError as error:
+        sys.exit(str(error))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        sys.exit(f"tallyd had to stop: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tallystick")
+def tallyd() -> None:
+    """Run a node: the ledger of one circle.
+
+    Begin with: tallyd init DIRECTORY --name "Our Circle" --address circle.example
+    """
+    configure_logs()
+
+
+def _founding_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """One flag a field of FoundingOptions."""
+    about = {
+        "name": "What the circle is called.",
+        "address": "The host under which it is reached; a member is NAME@ADDRESS.",
+        "unit": "What is counted, in the singular.",
+        "units": "The plural, where it is not an s more.",
+        "minutes": "Count minutes, shown as hours and minutes.",
+        "scale": "Decimals of the unit.",
+        "committee": "How many of the committee sign a weighty act.",
+        "credit_limit": "How far a new member can go below zero.",
+        "ceiling": "How far a new member can go above zero.",
+        "starter": "What a new member begins with, out of the community account.",
+        "credit_limit_max": "The most credit that officers may give one member.",
+        "credit_total_max": "The most credit of all members together.",
+        "treasury_limit": "How many tokens may be out against cash.",
+        "community_limit": "How far the community account may go below zero.",
+        "assisted_cap": "The most one coordinator moves for a member without a second.",
+        "device_cap": "The most a device enrolled by others moves in its first week.",
+        "device_wait_days": "How long a device enrolled at a distance waits.",
+    }
+    for field in reversed(fields(FoundingOptions)):
+        flag = f"--{field.name.replace('_', '-')}"
+        if field.name in ("name", "address"):
+            option = click.option(flag, prompt=True, help=about[field.name])
+        elif field.name == "minutes":
+            option = click.option(flag, is_flag=True, help=about[field.name])
+        else:
+            option = click.option(
+                flag, default=field.default, show_default=True, help=about[field.name]
+            )
+        command = option(command)
+    return command
+
+
+@tallyd.command()
+@DIRECTORY
+@_founding_flags
+@click.option("--schema", default="circle", show_default=True, help="The circle's schema.")
+@click.option("--listen", default="127.0.0.1:8470", show_default=True, help="Where to listen.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def init(directory: Path, schema: str, listen: str, as_json: bool, **chosen: Any) -> None:
+    """Make a circle: its keys, its charter, and the first coordinator's invitation."""
+
+    async def job() -> None:
+        options = FoundingOptions(**chosen)
+        rules = options.rules()
+        check_schema_name(schema)
+        _make_directory(directory)
+        founded = founding.found(rules, wall_clock(), os.urandom)
+        write_config(directory, schema, listen)
+        write_keyring(directory / "keys", founded.keyring)
+        config = read_config(directory)
+        async with database(config) as dsn:
+            connection = await asyncpg.connect(dsn)
+            try:
+                await migrate(connection, schema)
+                await connection.execute(f"SET search_path TO {schema}")
+                await founding.store(connection, founded)
+            finally:
+                await connection.close()
+        _tell(founded, directory, as_json)
+        if rules.floor == 0 and not as_json:
+            click.echo(
+                "\nNew members cannot go below zero. Somebody has to begin, so most circles allow "
+                "a little:\nset limits with: tally officer limits",
+                err=True,
+            )
+
+    run(job)
+
+
+def _make_directory(directory: Path) -> None:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if any(directory.iterdir()):
+        raise AlreadyInitialised(directory)
+
+
+def _tell(founded: founding.Founded, directory: Path, as_json: bool) -> None:
+    secrets = {
+        "invitation": write_code(founded.invitation_code),
+        "paper_key": write_code(founded.paper_seed),
+        "identity_key": write_code(founded.identity_seed),
+    }
+    if as_json:
+        told = {"circle": founded.circle.hex(), "origin": founded.origin, **secrets}
+        click.echo(json.dumps(told))
+        return
+    click.echo(
+        f"""The circle is made, in {directory}.
+
+Print this page, then clear the screen. These three are kept nowhere else.
+
+1. The first coordinator's invitation, good for 30 days:
+
+   {secrets["invitation"]}
+
+2. The paper key. Seal it in an envelope: with it the committee can appoint a coordinator
+   when the last one is gone.
+
+   {secrets["paper_key"]}
+
+3. The identity key. Keep it apart from the node: it is needed only if the node's own keys
+   or its history are ever lost.
+
+   {secrets["identity_key"]}
+
+Next: tallyd serve {directory}
+Then, on the coordinator's own computer: tally join http://127.0.0.1:8470/join#{secrets["invitation"]}"""
+    )
+
+
+@tallyd.command()
+@DIRECTORY
+def serve(directory: Path) -> None:
+    """Serve the circle until interrupted."""
+
+    async def job() -> None:
+        config = read_config(directory)
+        # Signature checks on other threads wait for the interpreter: let them have it soon.
+        sys.setswitchinterval(0.0005)
+        stop = asyncio.Event()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(each, stop.set)
+        async with (
+            database(config) as dsn,
+            open_circle(config, dsn) as circle,
+            serve_http(build(circle), host=config.host, port=config.port) as listening,
+        ):
+            name = circle.writer.loaded.state.rules.name.decode()
+            click.echo(f"Serving {name} at {listening.url}")
+            sys.stdout.flush()
+            await stop.wait()
+
+    run(job)

@@ -1,0 +1,310 @@
+"""The errors that only a node has, in the tree rooted at ``ledger.errors.TallystickError``.
+
+::
+
+    TallystickError
+      PostgresUnavailable       the node's own PostgreSQL cannot be started, or has stopped
+      NodeUnfit                 what stops a node from starting, or ends it
+        AnotherWriter             another node writes this circle's log
+        HeadMoved                 the stored head is not the one this writer left
+        HistoryLost               the database is older than what this node has acknowledged
+        DatabaseUnsuitable        settings or a schema that this node must not run on
+        NotInitialised            no circle was made here yet
+        AlreadyInitialised        something is here already
+      Unavailable               no verdict now; the same order may be sent again
+        Overloaded                more orders wait than the node takes
+        Frozen                    the node only reads, until somebody mends what it found
+        Quarantined               this order makes the database fail, so it is set apart
+      RequestError              refused at the HTTP edge; no handler ran
+        HttpMalformed             not HTTP/1.1 as RFC 9112 has it
+        HeadersTooLarge           a request line or header field beyond the limit
+        PathUnknown               nothing lives at this path
+        MethodNotAllowed          something lives here, and not for this method
+        SessionMissing            for signed-in people, and asked without a session
+        ContentEncodingRefused    a compressed body
+        MediaTypeUnsupported      a body of another kind than the operation takes
+        BodyTooLarge              more bytes than the limit
+        BodyTooSlow               a body that dribbles
+        JsonInvalid               a body that is not one plain JSON value
+        RequestInvalid            parameters or a body that do not fit their schema
+        NotFound                  nothing there by that number or id
+        NotYours                  there, and not for the one who asks
+        SessionRefused            a session opening that is not accepted, or a token that is over
+      InternalError             a fault of the node's own, told without its details
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ledger.errors import TallystickError
+
+
+class PostgresUnavailable(TallystickError):
+    """The node's own PostgreSQL cannot be started, or has stopped.
+
+    ``reason`` completes "The PostgreSQL in <directory> ...".
+    """
+
+    code = "postgres-unavailable"
+
+    def __init__(self, directory: Path, reason: str) -> None:
+        self.directory, self.reason = str(directory), reason
+        super().__init__(f"The PostgreSQL in {directory} {reason}.")
+
+
+class NodeUnfit(TallystickError):
+    """What stops a node from starting, or ends it: its operator has to act."""
+
+    code = "node-unfit"
+
+
+class AnotherWriter(NodeUnfit):
+    """The circle's lock is held by another node process."""
+
+    code = "another-writer"
+
+    def __init__(self) -> None:
+        super().__init__("Another node is writing this circle's log; stop it first.")
+
+
+class HeadMoved(NodeUnfit):
+    """The stored head is not the one this writer left: somebody else wrote."""
+
+    code = "head-moved"
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        super().__init__(f"The log no longer ends at {size}: another writer was here.")
+
+
+class HistoryLost(NodeUnfit):
+    """The database ends before what this node has already acknowledged."""
+
+    code = "history-lost"
+
+    def __init__(self, found: int, known: int, witness: str) -> None:
+        self.found, self.known = found, known
+        super().__init__(
+            f"The database holds {found} entries, but {witness} knows of {known}: it is an old "
+            "backup. Restore the newest one, or begin a new epoch (see SECURITY.md)."
+        )
+
+
+class DatabaseUnsuitable(NodeUnfit):
+    """PostgreSQL settings or a schema that a node must not run on."""
+
+    code = "database-unsuitable"
+
+
+class NotInitialised(NodeUnfit):
+    """A data directory without a circle."""
+
+    code = "not-initialised"
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = str(directory)
+        super().__init__(
+            f"There is no circle in {directory}; make one with: tallyd init {directory}"
+        )
+
+
+class AlreadyInitialised(NodeUnfit):
+    """A data directory that has something in it."""
+
+    code = "already-initialised"
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = str(directory)
+        super().__init__(f"{directory} is not empty; a new circle needs a directory of its own.")
+
+
+class Unavailable(TallystickError):
+    """The node gives no verdict now; the same order may be sent again later."""
+
+    code = "unavailable"
+
+
+class Overloaded(Unavailable):
+    """More orders, requests, bodies or connections wait than the node takes at once."""
+
+    code = "overloaded"
+
+    def __init__(self) -> None:
+        super().__init__("The node has too much to do; send the same again in a few seconds.")
+
+
+class Frozen(Unavailable):
+    """The node only reads, until somebody mends what it found."""
+
+    code = "frozen"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The node takes no orders now: {reason}.")
+
+
+class Quarantined(Unavailable):
+    """An order that makes the database fail, set apart so that it hurts no other."""
+
+    code = "quarantined"
+
+    def __init__(self, order_id: str) -> None:
+        self.order_id = order_id
+        super().__init__(f"The order {order_id} cannot be stored; tell the node's operator.")
+
+
+class RequestError(TallystickError):
+    """A request refused for its form, or for the edge's limits, before any handler ran."""
+
+    code = "request-error"
+
+
+class HttpMalformed(RequestError):
+    """Bytes that are not an HTTP/1.1 request (RFC 9112)."""
+
+    code = "http-malformed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This is not a well-formed HTTP request: {reason}.")
+
+
+class HeadersTooLarge(RequestError):
+    """A request line or a header field longer than the node reads. The limits are bytes."""
+
+    code = "headers-too-large"
+
+    def __init__(self, line_limit: int, field_limit: int) -> None:
+        self.line_limit, self.field_limit = line_limit, field_limit
+        super().__init__(
+            f"A request line may have {line_limit} bytes and a header field {field_limit}; "
+            "send a shorter one."
+        )
+
+
+class PathUnknown(RequestError):
+    """No operation has this path."""
+
+    code = "path-unknown"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"There is nothing at {path[:200]!a}; /api/v1/docs lists what there is.")
+
+
+class MethodNotAllowed(RequestError):
+    """The path exists, for other methods."""
+
+    code = "method-not-allowed"
+
+    def __init__(self, method: str, allowed: list[str]) -> None:
+        self.method, self.allowed = method, allowed
+        super().__init__(f"{method} is not possible here; use {' or '.join(allowed)}.")
+
+
+class SessionMissing(RequestError):
+    """An operation for signed-in people, asked without a usable Authorization header (RFC 6750)."""
+
+    code = "session-missing"
+
+    def __init__(self) -> None:
+        super().__init__("Sign in, and send the header Authorization: Bearer with your token.")
+
+
+class ContentEncodingRefused(RequestError):
+    """A body under a Content-Encoding: what it unpacks to cannot be bounded cheaply."""
+
+    code = "content-encoding-refused"
+
+    def __init__(self, content_encoding: str) -> None:
+        self.content_encoding = content_encoding[:100]
+        super().__init__(
+            f"A body may not be compressed ({self.content_encoding!a}); send it plain."
+        )
+
+
+class MediaTypeUnsupported(RequestError):
+    """A body of a media type that this operation does not take."""
+
+    code = "media-type-unsupported"
+
+    def __init__(self, content_type: str, accepted: list[str]) -> None:
+        self.content_type, self.accepted = content_type[:100], accepted
+        super().__init__(
+            f"A body of type {self.content_type!a} is not taken here; "
+            f"send the Content-Type {' or '.join(accepted)}."
+        )
+
+
+class BodyTooLarge(RequestError):
+    """A body of more bytes than ``limit``."""
+
+    code = "body-too-large"
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"A body may have {limit} bytes; send less at once.")
+
+
+class BodyTooSlow(RequestError):
+    """A body that came in at less than ``rate`` bytes a second."""
+
+    code = "body-too-slow"
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        super().__init__(f"The body came at less than {rate} bytes a second; send it again.")
+
+
+class JsonInvalid(RequestError):
+    """A body that is not one JSON value (RFC 8259) without duplicate keys and within limits."""
+
+    code = "json-invalid"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The body is not usable JSON: {reason}.")
+
+
+class RequestInvalid(RequestError):
+    """Parameters or a body that do not fit their schema. ``errors`` has a sentence for each."""
+
+    code = "request-invalid"
+
+    def __init__(self, errors: list[str]) -> None:
+        self.errors = errors
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        super().__init__(f"The request does not fit its description: {errors[0]}{more}.")
+
+
+class NotFound(RequestError):
+    """Something asked for by a number or id that is not there, or not for the one who asks."""
+
+    code = "not-found"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"There is no {what} that you can see.")
+
+
+class NotYours(RequestError):
+    """Something that is there and is not for the one who asks."""
+
+    code = "not-yours"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"You may not see {what}; its holders and the coordinators may.")
+
+
+class SessionRefused(RequestError):
+    """A session opening that is not accepted, or a token that is over."""
+
+    code = "session-refused"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"You are not signed in: {reason}; sign in again.")
+
+
+class InternalError(TallystickError):
+    """A fault of the node's own; the details are in its log, under the id of the request."""
+
+    code = "internal-error"
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong on the node's side; its log says what.")

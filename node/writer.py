@@ -1,0 +1,341 @@
+"""The one writer of a circle.
+
+It takes what came in while the last commit ran, decides it in order against the state in memory,
+writes everything in one transaction, moves the high-water mark, and only then answers. Whatever goes
+wrong in between, it throws the state away and reads it again: nothing half-done is ever kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import asyncpg
+import structlog
+
+from ledger import merkle, orders, tile
+from ledger.append import Entry, append, state_entry
+from ledger.checkpoint import Checkpoint, sign_checkpoint
+from ledger.decide import Decision, Facts, Prior, decide_order
+from ledger.errors import Refused, TallystickError
+from ledger.note import Signer
+from ledger.orders import SignedOrder
+from node.connections import Connection
+from node.errors import Frozen, HeadMoved, NodeUnfit, Overloaded, Quarantined
+from node.loading import Head, Loaded, load
+from node.mark import Mark, Marked
+from node.store import Batch, Needs, NewHead, Text, VerdictRow, commit, look_up
+
+BATCH_ORDERS_MAX = 2000
+QUEUE_ORDERS_MAX = 20_000
+RECONNECT_SECONDS = 0.2
+RECONNECT_SECONDS_MAX = 5.0
+CLOCK_AHEAD_MS_MAX = 3600 * 1000
+"""How far the clock may leap ahead of a steady one while the node runs."""
+CLOCK_BACK_MS_MAX = 60_000
+"""How far it may be behind the last entry."""
+DAY_MS = 24 * 3600 * 1000
+
+CONNECTION_LOST = (
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    OSError,
+)
+"""The database is away, going down or full: the batch is tried again when it is back."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """An order whose signatures were verified, its text, and what the text says for a new member."""
+
+    signed: SignedOrder
+    text: Text | None = None
+    handle: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An order's entry, its inclusion proof as tlog-proof lines, and the head it is under."""
+
+    entry: Entry
+    proof_lines: str
+    checkpoint: str
+
+
+Outcome = Accepted | Prior | TallystickError
+"""What an order came to; a Prior is the answer given before to the very same order."""
+
+
+@dataclass(slots=True)
+class Parcel:
+    """The orders of one request, answered together."""
+
+    submissions: Sequence[Submission]
+    answer: asyncio.Future[list[Outcome]]
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A batch as decided, before it is committed. ``accepted`` pairs places with their entries."""
+
+    batch: Batch
+    outcomes: list[Outcome | None] = field(default_factory=list)
+    accepted: list[tuple[int, Entry]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Writer:
+    """Owns the writing connection and the circle's state. :meth:`run` is its one task.
+
+    ``connect`` opens a connection that holds the circle's lock; ``clock`` gives Unix
+    milliseconds, ``steady`` milliseconds since some moment; ``entropy`` gives random bytes.
+    """
+
+    connect: Callable[[], Awaitable[Connection]]
+    signer: Signer
+    mark: Mark
+    clock: Callable[[], int]
+    steady: Callable[[], int]
+    entropy: Callable[[int], bytes]
+    loaded: Loaded
+    connection: Connection
+    frozen: str | None = None
+    _queue: deque[Parcel] = field(default_factory=deque)
+    _queued: int = 0
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _drift: int | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many orders wait for the next batch."""
+        return self._queued
+
+    async def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Have orders decided, in this order; returns one outcome each, after the commit.
+
+        Raises Overloaded or Frozen: then nothing was decided, and the same may be sent again.
+        """
+        if self.frozen is not None:
+            raise Frozen(self.frozen)
+        if self._queued + len(submissions) > QUEUE_ORDERS_MAX:
+            raise Overloaded()
+        answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        self._queue.append(Parcel(submissions, answer))
+        self._queued += len(submissions)
+        self._wake.set()
+        return await answer
+
+    async def run(self) -> None:
+        """Write batches until cancelled. Raises NodeUnfit when the log is no longer ours."""
+        try:
+            while True:
+                await self._wake.wait()
+                parcels = self._take()
+                await self._write(parcels)
+        finally:
+            for parcel in self._queue:
+                if not parcel.answer.done():
+                    parcel.answer.set_exception(Frozen("the node is stopping"))
+
+    def _take(self) -> list[Parcel]:
+        taken: list[Parcel] = []
+        count = 0
+        while self._queue and (
+            not taken or count + len(self._queue[0].submissions) <= BATCH_ORDERS_MAX
+        ):
+            parcel = self._queue.popleft()
+            count += len(parcel.submissions)
+            if not parcel.answer.done():  # its client may have gone away
+                taken.append(parcel)
+        self._queued -= count
+        if not self._queue:
+            self._wake.clear()
+        return taken
+
+    async def _write(self, parcels: Sequence[Parcel]) -> None:
+        """Write one batch, whatever it takes, and answer it."""
+        submissions = [order for parcel in parcels for order in parcel.submissions]
+        if not submissions:
+            return
+        try:
+            outcomes = await self._persist(submissions)
+        except NodeUnfit:
+            raise
+        except Exception:
+            # Not the connection: something in the batch. Find it, and let the others through.
+            log.exception("batch_failed", orders=len(submissions))
+            outcomes = await self._one_by_one(submissions)
+        start = 0
+        for parcel in parcels:
+            end = start + len(parcel.submissions)
+            if not parcel.answer.done():
+                parcel.answer.set_result(outcomes[start:end])
+            start = end
+
+    async def _persist(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Attempt a batch until its outcome is known; a lost connection leaves it unknown.
+
+        What was committed after all is found again by its nonces. Other failures are raised, with
+        the state already read afresh.
+        """
+        while True:
+            try:
+                return await self._attempt(submissions)
+            except CONNECTION_LOST as error:
+                log.warning("outcome_unknown", error=type(error).__name__, orders=len(submissions))
+                await self._recover()
+            except BaseException:
+                await self._recover()
+                raise
+
+    async def _one_by_one(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Each order in a transaction of its own, so that only the one at fault is set apart."""
+        outcomes: list[Outcome] = []
+        for submission in submissions:
+            try:
+                outcomes.extend(await self._persist([submission]))
+            except NodeUnfit:
+                raise
+            except Exception:
+                order_id = submission.signed.id.hex()
+                log.exception("order_quarantined", order=order_id)
+                outcomes.append(Quarantined(order_id))
+        return outcomes
+
+    async def _recover(self) -> None:
+        """Read everything again, over a new connection if need be, until the database is there."""
+        delay = RECONNECT_SECONDS
+        while True:
+            try:
+                if self.connection.is_closed():
+                    self.connection = await self.connect()
+                self.loaded = await load(self.connection)
+                self._check_mark()
+                return
+            except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
+                log.warning("database_away", error=type(error).__name__)
+                self.connection.terminate()
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, RECONNECT_SECONDS_MAX)
+
+    def _check_mark(self) -> None:
+        marked = self.mark.read()
+        if marked is not None and marked.size > self.loaded.state.size:
+            raise HeadMoved(marked.size)
+
+    async def _attempt(self, submissions: Sequence[Submission]) -> list[Outcome]:
+        """Decide and commit one batch. Raises asyncpg's errors, with the state then spoilt."""
+        state = self.loaded.state
+        facts = await look_up(self.connection, self._needs(submissions))
+        now = self._log_time()
+        if now is None:
+            return [Frozen("its clock jumped; set it right and start it again")] * len(submissions)
+        draft = self._decide(submissions, facts, now)
+        if not draft.batch.entries:
+            if draft.batch.verdicts:
+                await commit(self.connection, draft.batch, None, {}, state.accounts)
+            return [outcome for outcome in draft.outcomes if outcome is not None]
+        leaves = [merkle.leaf_hash(entry.leaf) for entry in draft.batch.entries]
+        extension = merkle.extend(self.loaded.head.frontier, leaves)
+        partial, full = tile.fill_tiles(self.loaded.head.partial, extension)
+        checkpoint = sign_checkpoint(
+            Checkpoint(self.signer.key.name, state.size, extension.root), self.signer
+        )
+        frontier = b"".join(extension.frontier.hashes)
+        new_head = NewHead(state.size, extension.root, now, frontier, checkpoint)
+        await commit(self.connection, draft.batch, new_head, full, state.accounts)
+        self.mark.write(Marked(state.size, extension.root))
+        self.loaded.head = Head(state.size, checkpoint, extension.frontier, partial)
+        lines = extension.proof_lines()
+        first = draft.batch.old_size
+        for place, entry in draft.accepted:
+            draft.outcomes[place] = Accepted(entry, lines[entry.number - first], checkpoint)
+        return [outcome for outcome in draft.outcomes if outcome is not None]
+
+    def _log_time(self) -> int | None:
+        """The batch's log time, or None while the clock is not to be believed.
+
+        Log time never runs backward. A clock well behind the last entry, or ahead of where a steady
+        one says that it should be, is a fault and no time.
+        """
+        now, last = self.clock(), self.loaded.state.log_time
+        drift = now - self.steady()
+        if self._drift is None:
+            self._drift = drift
+        if now < last - CLOCK_BACK_MS_MAX or drift - self._drift > CLOCK_AHEAD_MS_MAX:
+            return None
+        self._drift = drift
+        return max(now, last)
+
+    def _needs(self, submissions: Sequence[Submission]) -> Needs:
+        needs = Needs()
+        highest = self.loaded.highest
+        for submission in submissions:
+            header, act = submission.signed.order
+            if header.nonce <= highest.get(header.device, -1):
+                needs.nonces.append((header.device, header.nonce))
+            if header.slip:
+                needs.slips.append(header.slip[0])
+            if submission.handle:
+                needs.handles.append(submission.handle)
+            if type(act) is orders.Reverse:
+                needs.entries.append(act.entry)
+            elif type(act) is orders.Pay and act.request:
+                needs.requests.append(act.request[0])
+        return needs
+
+    def _decide(self, submissions: Sequence[Submission], facts: Facts, now: int) -> _Draft:
+        loaded, state = self.loaded, self.loaded.state
+        batch = Batch(state.size)
+        draft = _Draft(batch)
+        secrets = self.entropy(32 * (len(submissions) + 1))
+        if now // DAY_MS > state.log_time // DAY_MS:
+            batch.entries.append(state_entry(state, secrets[-32:], now))
+        for place, submission in enumerate(submissions):
+            signed = submission.signed
+            header = signed.order.header
+            verdict = decide_order(state, facts, signed, now, submission.handle)
+            if type(verdict) is Decision:
+                secret = secrets[32 * place : 32 * place + 32]
+                entry = append(state, verdict, signed.wire, header.text, secret, now)
+                self._record(batch, submission, entry)
+                draft.accepted.append((place, entry))
+                draft.outcomes.append(None)
+                prior = Prior(signed.id, entry.number, None)
+            elif isinstance(verdict, Refused):
+                prior = Prior(signed.id, None, encode_refusal(verdict))
+                draft.outcomes.append(verdict)
+            else:
+                assert not isinstance(verdict, Decision)
+                draft.outcomes.append(verdict)
+                continue
+            facts.priors[header.device, header.nonce] = prior
+            batch.verdicts.append(
+                VerdictRow(header.device, header.nonce, *prior, expires=header.expires)
+            )
+            if header.nonce > loaded.highest.get(header.device, -1):
+                loaded.highest[header.device] = header.nonce
+        return draft
+
+    def _record(self, batch: Batch, submission: Submission, entry: Entry) -> None:
+        batch.entries.append(entry)
+        header = submission.signed.order.header
+        person = header.person
+        if submission.handle and entry.kind == "open":
+            person = self.loaded.state.next_person - 1
+            batch.names.append((person, submission.handle, submission.name))
+        if submission.text is not None:
+            batch.texts.append((entry.number, person, submission.text))
+
+
+def encode_refusal(refusal: TallystickError) -> str:
+    """A refusal as it is remembered: its code, its sentence, and its attributes."""
+    return json.dumps({"code": refusal.code, "detail": str(refusal), **vars(refusal)})

@@ -1,0 +1,70 @@
+"""What tests share: one PostgreSQL for the session, the real data, and no silent skips in CI."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from threading import Thread
+from typing import TypeVar
+
+import pytest
+
+from node.postgres import embedded_postgres
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+_SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server that lives as long as the session; tests make their own schemas.
+
+    It is supervised from a thread with an event loop of its own, since those of tests come and go.
+    """
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever, name="postgres")
+    thread.start()
+    try:
+        server = embedded_postgres(tmp_path_factory.mktemp("session"))
+        started = asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result()
+        try:
+            yield started.dsn
+        finally:
+            ended = server.__aexit__(None, None, None)
+            asyncio.run_coroutine_threadsafe(ended, loop).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real data that is kept beside the checkout, as shared/data."""
+    if not _SHARED_DATA.is_dir():
+        pytest.skip(f"the real data are not at {_SHARED_DATA}")
+    return _SHARED_DATA
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In CI a skipped test has failed: nobody is there to read why it was skipped."""
+    return _not_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a module that skips itself while it is imported."""
+    return _not_skipped((yield))
+
+
+def _not_skipped(report: Report) -> Report:
+    if report.skipped and os.environ.get("CI") == "true":
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome = "failed"
+        report.longrepr = f"With CI=true a test may not be skipped. {reason}"
+    return report
