@@ -2,9 +2,9 @@
 
 ::
 
-    https://circle.example                                  a node
-    https://circle.example/join#7qh2k-9xw3t-4mvz8-c1d5n-r0  an invitation: what follows # is its code
-    https://circle.example/pay#5f1c...                      a payment request: its id in hexadecimal
+    https://circle.example                          a node
+    https://circle.example/join#7qh2k-9xw3t-...     an invitation: what follows # is its code
+    https://circle.example/pay#5f1c...              a payment request: its id in hexadecimal
 
 What stands behind # is never sent to the node by a browser. Keys and money travel over https only;
 http is for a node on this very computer.

@@ -231,7 +231,9 @@ class ReceiptInvalid(AnswerInvalid):
     code = "receipt-invalid"
 
     def __init__(self, index: int, reason: str) -> None:
-        super().__init__(f"does not prove what it says of line {index} of the circle's books: {reason}")
+        super().__init__(
+            f"does not prove what it says of line {index} of the circle's books: {reason}"
+        )
         self.index, self.reason = index, reason
 
 
@@ -268,13 +270,22 @@ class HistoryRewritten(NodeError):
 
 
 class OrderLost(NodeError):
-    """An order that expired on its way, and of which nothing is in the books."""
+    """An order that expired on its way, and of which nothing is to be found in the books.
+
+    ``kind`` is the order's; ``certain`` unless such orders leave no trace that this device may see.
+    """
 
     code = "order-lost"
 
-    def __init__(self, what: str) -> None:
-        self.what = what
-        super().__init__(f"{what} did not reach the circle in time and was not done: ask again.")
+    def __init__(self, kind: str, *, certain: bool) -> None:
+        self.kind, self.certain = kind, certain
+        super().__init__(
+            f"An order ({kind}) did not reach the circle in time and was not done: ask for it"
+            " again."
+            if certain
+            else f"It is not known whether an order ({kind}) reached the circle in time: see"
+            " whether it was done before you ask for it again."
+        )
 
 
 class InvalidOrderFile(TallystickError):

@@ -6,6 +6,7 @@
     outbox/NONCE.json      an order that was signed and has no answer yet
     receipts.jsonl         a line for each entry; a later line for an entry replaces the earlier
     checkpoint             the newest checkpoint verified
+    evidence/NONCE.json    what convicts the node, where something does
 
 An order's way: ``prepare_order`` puts it on the disk, the caller sends it, ``settle_order`` keeps
 the receipt and then takes the order out. Whatever crashes in between, ``unanswered`` has the same
@@ -51,6 +52,7 @@ class Journal:
     def __init__(self, folder: Path, lock: Path, now_us: Callable[[], int]) -> None:
         self._folder = folder
         self._outbox = folder / "outbox"
+        self._evidence = folder / "evidence"
         self._receipts = folder / "receipts.jsonl"
         self._checkpoint = folder / "checkpoint"
         self._lock = lock
@@ -154,6 +156,14 @@ class Journal:
                 return False
             private_files.write_file(self._checkpoint, data)
             return True
+
+    def keep_evidence(self, data: bytes) -> Path:
+        """Keep what was found against the node in a file of its own, and return its path."""
+        with self._writing():
+            private_files.make_private_folder(self._evidence)
+            path = self._evidence / f"{self._reserve_nonce():016d}.json"
+            private_files.write_file(path, data)
+            return path
 
     def _writing(self) -> AbstractContextManager[None]:
         return private_files.exclusive(self._lock)

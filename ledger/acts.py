@@ -1,7 +1,7 @@
 """What can be ordered: one class for each kind of order, its fields as they are signed.
 
-Amounts are minor units, accounts and persons are numbers, entries are named by their index in the log
-(protocol.md, "Kinds of order").
+Amounts are minor units, accounts and persons are numbers, entries are named by their index in the
+log (protocol.md, "Kinds of order").
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ class Pay(NamedTuple):
 class Hold(NamedTuple):
     """Sets an amount aside, and fixes who may resolve it.
 
-    ``payee`` is () while nobody is named. The payer may settle at any time and take it back once the
-    log time is at least ``until`` (Unix milliseconds). With ``claim_window`` the payee's claim is good
-    after that many milliseconds without an objection; with ``coordinator`` 1 a coordinator may settle
-    or release. With ``evidence`` (the hash of a payment between circles) nobody but it resolves.
+    ``payee`` is () while nobody is named. The payer may settle at any time and take it back once
+    the log time is at least ``until`` (Unix milliseconds). With ``claim_window`` the payee's claim
+    is good after that many milliseconds without an objection; with ``coordinator`` 1 a coordinator
+    may settle or release. With ``evidence`` (the hash of a payment between circles) nobody but it
+    resolves.
     """
 
     payee: tuple[int, ...]

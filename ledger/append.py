@@ -19,8 +19,9 @@ from ledger.state import Change, Device, PutAccount, PutDevice, State, apply, po
 class Entry(NamedTuple):
     """One entry as written: the leaf, and the openings only some may see.
 
-    ``number`` is its index in the log, ``wire`` the signed order (empty for the circle's own entries); all salts derive from
-    ``secret``. ``packed`` are the postings' bytes as committed, ``hashes`` their leaf hashes.
+    ``number`` is its index in the log, ``wire`` the signed order (empty for the circle's own
+    entries); all salts derive from ``secret``. ``packed`` are the postings' bytes as committed,
+    ``hashes`` their leaf hashes.
     """
 
     number: int
@@ -126,8 +127,8 @@ def _founding(charter: Charter, certificate: Certificate, rules: Rules) -> tuple
 
 
 def state_entry(state: State, secret: bytes, log_time: int) -> Entry:
-    """The daily entry that commits to every account: how many there are, and the root over each one's
-    newest posting hash, in the order of their numbers."""
+    """The daily entry that commits to every account: how many there are, and the root over each
+    one's newest posting hash, in the order of their numbers."""
     newest = [state.accounts[number].last for number in sorted(state.accounts)]
     public = codec.encode((len(newest), merkle.root(newest)))
     return append(state, Decision("state", "circle", (), public=public), b"", (), secret, log_time)

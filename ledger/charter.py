@@ -21,11 +21,12 @@ class Rules(NamedTuple):
     """What officers may change together. Amounts are minor units, floors are <= 0.
 
     ``name``, ``unit_name`` and ``unit_plural`` are UTF-8. ``unit_kind`` is "decimal" (with
-    ``unit_scale`` decimals) or "minutes" (scale 0). ``threshold`` of the committee sign a weighty act.
-    ``floor``, ``ceiling``, ``starter`` are what an invitation gives unless told otherwise.
-    ``assisted_cap`` is the most a lone officer moves for a member; ``device_cap`` the most a device
-    enrolled by others moves in its first week; ``device_wait`` how many milliseconds one enrolled at
-    a distance waits.
+    ``unit_scale`` decimals) or "minutes" (scale 0). ``threshold`` of the committee sign a weighty
+    act; while it has fewer members, all of them. ``floor``, ``ceiling``, ``starter`` are what an
+    invitation gives unless told otherwise. ``assisted_cap`` is the most a lone officer moves for a
+    member with one slip; ``device_cap`` the most that a person's devices move together while they
+    are in their first week, unless the person enrolled them; ``device_wait`` how many milliseconds
+    one enrolled at a distance waits.
     """
 
     name: bytes
@@ -60,7 +61,10 @@ class Certificate(NamedTuple):
 
 
 class Charter(NamedTuple):
-    """The public part of leaf 0. ``previous`` is () or ((origin, size, root),) of the epoch before."""
+    """The public part of leaf 0.
+
+    ``previous`` is () or ((origin, size, root),) of the epoch before.
+    """
 
     identity: bytes
     certificate: bytes
@@ -141,6 +145,8 @@ def _check_rules(rules: Rules) -> None:
         raise MalformedObject("charter", f"{rules.address} is not a host, or host:port")
     if rules.unit_kind == "minutes" and rules.unit_scale:
         raise MalformedObject("charter", "minutes have no decimals")
+    if rules.starter > rules.ceiling:
+        raise MalformedObject("charter", "members start with more than their ceiling")
     if -rules.floor > rules.credit_limit_max:
         raise MalformedObject("charter", "members start with more credit than the largest allowed")
 
@@ -159,8 +165,8 @@ def open_certificate(body: bytes, signature: bytes, identity: bytes) -> Certific
     keys.verify(keys.CERTIFICATE, body, signature, identity)
     if certificate.circle != keys.circle_id(identity):
         raise MalformedObject("certificate", "its circle is not the identity key's")
-    working = certificate[3:]
-    if len(set(working)) != len(working):
+    roles = (identity, *certificate[3:])
+    if len(set(roles)) != len(roles):
         raise MalformedObject("certificate", "one key has two roles")
     return certificate
 
@@ -175,4 +181,6 @@ def decode_charter(data: bytes) -> tuple[Charter, Certificate, Rules]:
     charter = Charter._make(codec.decode(data, _CHARTER, CHARTER_BYTES_MAX, "charter"))
     certificate = open_certificate(charter.certificate, charter.signature, charter.identity)
     keys.check_public_key(charter.paper)
+    if charter.paper in (charter.identity, *certificate[3:]):
+        raise MalformedObject("charter", "the paper key has another role too")
     return charter, certificate, decode_rules(charter.rules)

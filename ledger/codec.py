@@ -1,8 +1,8 @@
 """Canonical msgpack: the one way any signed or hashed object is written (protocol.md, "Encoding").
 
 Only integers, byte strings, ASCII strings and arrays exist. A shape fixes every array's length or
-bounds; an optional field is ``[]`` or ``[x]``. ``decode`` accepts exactly the bytes ``encode`` makes,
-so that one object has one encoding, one hash and one signature.
+bounds; an optional field is ``[]`` or ``[x]``. ``decode`` accepts exactly the bytes that ``encode``
+makes, so that one object has one encoding, one hash and one signature.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def record(*leading: tuple[str, Shape], **fields: Shape) -> Shape:
 def encode(value: object) -> bytes:
     """The canonical bytes of nested tuples or lists of int, bytes and ASCII str.
 
-    The caller builds ``value`` from checked parts: types outside the above are a programmer's error.
+    The caller builds ``value`` from checked parts: other types are a programmer's error.
     """
     packed: bytes = msgpack.packb(value, use_bin_type=True)
     return packed

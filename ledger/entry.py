@@ -1,4 +1,4 @@
-"""Entries: what one decided order, or the circle itself, leaves in the log (protocol.md, "Entries").
+"""Entries: what a decided order, or the circle itself, leaves in the log (protocol.md, "Entries").
 
 A leaf is public and names nobody: it commits to the order, to each posting under a salt of its own,
 and to the personal text. Whoever is shown an opening can check it against the leaf.
@@ -114,14 +114,14 @@ def order_commitment(authority: str, wire: bytes, salt: bytes) -> bytes:
 
 
 def posting_hash(posting: bytes, salt: bytes) -> bytes:
-    """The leaf hash of a posting in its entry's tree of postings; the account's next one names it."""
+    """The leaf hash of a posting in its entry's tree; the account's next posting names it."""
     return merkle.leaf_hash(keys.POSTING + salt + posting)
 
 
 def verify_posting(
     posting: bytes, salt: bytes, position: int, count: int, path: Sequence[bytes], root: bytes
 ) -> Posting:
-    """Check that ``posting`` is number ``position`` (from 0) of ``count`` under a leaf's postings root.
+    """Check that ``posting`` is number ``position`` (from 0) of ``count`` under a postings root.
 
     Raises InvalidProof, MalformedObject.
     """

@@ -12,7 +12,7 @@ from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
 from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey
 
-from ledger.errors import InvalidSignature, MalformedObject
+from ledger.errors import InvalidSignature, MalformedObject, TextMismatch
 
 KEY_BYTES = 32
 HASH_BYTES = 32
@@ -87,7 +87,12 @@ def check_public_key(key: bytes) -> None:
 
 
 def text_commitment(salt: bytes, text: bytes) -> bytes:
-    """What an order signs in place of free text: salt is 32 bytes the device drew."""
+    """What an order signs in place of free text: salt is 32 bytes the device drew.
+
+    Raises TextMismatch for any other salt: it could give bytes of the text away to it.
+    """
+    if len(salt) != SALT_BYTES:
+        raise TextMismatch(f"a salt has {SALT_BYTES} bytes")
     return sha256(TEXT + salt + text).digest()
 
 

@@ -47,9 +47,9 @@ class Account:
 class Device:
     """A key that signs for a person.
 
-    ``status`` is active, frozen or revoked. It signs from log time ``active_from`` on. Until
-    ``capped_until`` it moves at most the charter's device cap, of which ``spent`` is used. Times are
-    Unix milliseconds.
+    ``role`` is device, recovery or paper, ``status`` active, frozen or revoked. It signs from log
+    time ``active_from`` on. Until ``capped_until`` all such devices of a person together move at
+    most the charter's device cap; this one has moved ``spent``. Times are Unix milliseconds.
     """
 
     key: bytes
@@ -67,7 +67,7 @@ class OpenHold:
     """Tokens set aside by the entry ``index``; fields as in :class:`ledger.orders.Hold`.
 
     ``payee`` and ``claim_window`` are None when not given; ``claimed`` is (log time, amount) of a
-    standing claim.
+    standing claim; ``counted`` says that a mandate's or new device's cap bore it when it was made.
     """
 
     index: int
@@ -79,6 +79,7 @@ class OpenHold:
     coordinator: bool
     evidence: bytes | None
     claimed: tuple[int, int] | None = None
+    counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class PutAccount:
-    """A new account, or new limits, holders or flags of an existing one. Balances stay as they are."""
+    """A new account, or new limits, holders or flags of one. Balances stay as they are."""
 
     number: int
     kind: str
@@ -222,9 +223,9 @@ Change = (
 class State:
     """A circle at ``size`` entries. ``log_time`` is the last entry's, in Unix milliseconds.
 
-    ``persons`` is how many there are besides the paper key's, in numbers from FIRST_MEMBER on; so is
-    ``members`` for accounts. ``granted`` is the sum of members' credit limits. ``offices`` are pairs
-    (person, office).
+    New accounts and persons get ``next_account`` and ``next_person``. ``persons`` has their
+    devices' keys, ``holdings`` the numbers of their accounts, by person. ``granted`` is the sum of
+    members' credit limits. ``offices`` are pairs (person, office).
     """
 
     circle: bytes
@@ -241,12 +242,11 @@ class State:
     mandates: dict[int, LivingMandate] = field(default_factory=dict)
     invitations: dict[bytes, Invitation] = field(default_factory=dict)
     offices: set[tuple[int, str]] = field(default_factory=set)
+    holdings: dict[int, set[int]] = field(default_factory=dict)
 
     def held_by(self, person: int) -> list[Account]:
         """The accounts a person is a holder of, in the order of their numbers."""
         return [self.accounts[number] for number in sorted(self.holdings.get(person, ()))]
-
-    holdings: dict[int, set[int]] = field(default_factory=dict)
 
 
 def post(account: Account, delta: int, held: int, exempt: bool) -> None:

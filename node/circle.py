@@ -21,7 +21,7 @@ from node.keyring import check_keyring, read_keyring
 from node.loading import load
 from node.mark import Mark
 from node.migrate import migrate, service_role
-from node.postgres import Postgres, embedded_postgres
+from node.postgres import Postgres, embedded_postgres, running_postgres
 from node.verifier import Verifier
 from node.writer import Writer
 
@@ -71,6 +71,20 @@ async def database(config: Config) -> AsyncIterator[str]:
 
 async def _watch(server: Postgres) -> None:
     raise await server.failure()
+
+
+@asynccontextmanager
+async def reading(config: Config) -> AsyncIterator[Connection]:
+    """A connection to read the circle with, beside a node that may be serving it."""
+    async with AsyncExitStack() as stack:
+        dsn = config.database_url or running_postgres(config.directory)
+        if dsn is None:
+            dsn = await stack.enter_async_context(database(config))
+        connection = await asyncpg.connect(dsn, server_settings=_settings(config.schema))
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
 
 @asynccontextmanager
@@ -124,7 +138,7 @@ async def open_circle(
 
 @asynccontextmanager
 async def _owned(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run background work for as long as the body; its failure ends the body, and is what comes out."""
+    """Run background work for as long as the body; its failure ends the body, and comes out of it."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job) for job in work]

@@ -15,16 +15,18 @@ from typing import Any
 import asyncpg
 import click
 
+from ledger import keys
 from ledger.errors import TallystickError
 from ledger.paper import write_code
 from node import founding
 from node.api.app import build
-from node.circle import database, open_circle, wall_clock
+from node.check import CheckResult, Progress, check_log
+from node.circle import database, open_circle, reading, wall_clock
 from node.config import read_config, write_config
 from node.errors import AlreadyInitialised
 from node.founding_options import FoundingOptions
 from node.http.serve import serve as serve_http
-from node.keyring import write_keyring
+from node.keyring import read_keyring, write_keyring
 from node.logs import configure_logs
 from node.migrate import check_schema_name, migrate
 
@@ -195,3 +197,60 @@ def serve(directory: Path) -> None:
             await stop.wait()
 
     run(job)
+
+
+@tallyd.command()
+@DIRECTORY
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def check(directory: Path, as_json: bool) -> None:
+    """Replay the whole log with a second model, and compare every table with it.
+
+    A node may be serving meanwhile. Ends with status 1 when anything is wrong.
+    """
+
+    async def job() -> None:
+        config = read_config(directory)
+        log_key = keys.public_key(read_keyring(config.keys).log)
+        async with reading(config) as connection:
+            result = await check_log(connection, log_key=log_key, progress=_show_progress)
+        if sys.stderr.isatty():
+            click.echo("", err=True)
+        if as_json:
+            click.echo(json.dumps(describe_check(result)))
+        else:
+            _tell_check(result)
+        if result.problems:
+            sys.exit(1)
+
+    run(job)
+
+
+def _show_progress(progress: Progress) -> None:
+    if sys.stderr.isatty():
+        click.echo(
+            f"\r{progress.done:,} of {progress.total:,} entries, {progress.rate:,.0f} a second   ",
+            nl=False,
+            err=True,
+        )
+
+
+def describe_check(result: CheckResult) -> dict[str, Any]:
+    """What a check came to, as one JSON object."""
+    return {
+        "entries": result.entries,
+        "signatures": result.signatures,
+        "seconds": round(result.seconds, 3),
+        "problems": [{"entry": p.entry, "row": p.row, "reason": p.reason} for p in result.problems],
+    }
+
+
+def _tell_check(result: CheckResult) -> None:
+    rate = result.entries / max(result.seconds, 1e-9)
+    click.echo(
+        f"{result.entries:,} entries and {result.signatures:,} signatures replayed in "
+        f"{result.seconds:.1f} s ({rate:,.0f} entries a second)."
+    )
+    if not result.problems:
+        click.echo("Everything is as the log says.")
+    for place, problem in enumerate(result.problems):
+        click.echo(f"{'First wrong' if place == 0 else 'Also wrong'}: {problem}")

@@ -127,7 +127,7 @@ async def embedded_postgres(data_directory: Path) -> AsyncIterator[Postgres]:
             await _create_cluster(home, account, lock, log)
         folder = _make_socket_folder(home)
         server = Postgres(
-            dsn=f"postgresql://{_USER}@/postgres?host={quote(str(folder))}&port=5432&sslmode=disable",
+            dsn=_dsn(folder),
             home=home,
             process=account.start(
                 *("postgres", "-D", str(home / "cluster"), "-k", str(folder)),
@@ -142,6 +142,20 @@ async def embedded_postgres(data_directory: Path) -> AsyncIterator[Postgres]:
         finally:
             await _stop(server.process)
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def running_postgres(data_directory: Path) -> str | None:
+    """The DSN of the server that a node is running in ``data_directory`` now, or None."""
+    cluster = data_directory / "postgres" / "cluster"
+    if _postmaster(cluster) is None:
+        return None
+    lines = (cluster / "postmaster.pid").read_text("utf-8").split("\n")
+    return _dsn(Path(lines[4])) if len(lines) > 4 else None
+
+
+def _dsn(socket_folder: Path) -> str:
+    host = quote(str(socket_folder))
+    return f"postgresql://{_USER}@/postgres?host={host}&port=5432&sslmode=disable"
 
 
 def _make_home(data_directory: Path) -> Path:

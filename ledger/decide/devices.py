@@ -15,10 +15,11 @@ from ledger.decide.authority import (
     require_committee,
     require_officer,
 )
-from ledger.decide.members import check_enrolment
+from ledger.decide.members import check_key, check_person
 from ledger.decide.verdict import Case, Decision, Move
-from ledger.errors import DeviceNotFound, DeviceUnusable, NotAuthorised, PersonUnknown
-from ledger.orders import PAPER_PERSON, Enrol, Freeze, Revoke, Thaw, Veto
+from ledger.declarations import parse_enrolment
+from ledger.errors import DeviceNotFound, NotAuthorised, OrderInconsistent
+from ledger.orders import Enrol, Freeze, Revoke, Thaw, Veto
 from ledger.state import Device, PutDevice
 
 DEVICES_MAX = 16
@@ -35,16 +36,14 @@ def decide_enrol(case: Case, enrol: Enrol) -> Decision:
     """A person adds a device or recovery sheet, a sheet brings in a new device, or a coordinator
     enrols one: at once face to face, after a wait at a distance, capped for its first week."""
     state, now = case.state, case.now
-    if enrol.person not in state.persons or enrol.person == PAPER_PERSON:
-        raise PersonUnknown(enrol.person)
     signer = state.devices[case.header.device]
     own = signer.person == enrol.person
     active_from, capped_until = now, now + WEEK_MS
     if own and signer.role == "device":
         authority, capped_until = "member", signer.capped_until
-    elif own:
+    elif own and signer.role == "recovery":
         if enrol.role != "device":
-            raise DeviceUnusable("a recovery sheet brings in devices, not further sheets")
+            raise NotAuthorised(signer.person, "enrol", "a sheet brings in no further sheets")
         authority = "member"
     else:
         weighty = is_officer(state, enrol.person)
@@ -52,10 +51,14 @@ def decide_enrol(case: Case, enrol: Enrol) -> Decision:
         if not enrol.present:
             active_from = now + state.rules.device_wait
             capped_until = active_from + WEEK_MS
+    check_person(state, enrol.person)
     in_use = [key for key in state.persons[enrol.person] if state.devices[key].status == "active"]
     if len(in_use) >= DEVICES_MAX:
-        raise DeviceUnusable(f"person {enrol.person} has {DEVICES_MAX} devices; revoke one first")
-    enrolment = check_enrolment(case, enrol.enrolment)
+        raise OrderInconsistent(
+            f"person {enrol.person} has {DEVICES_MAX} devices; revoke one first"
+        )
+    enrolment = parse_enrolment(enrol.enrolment)
+    check_key(state, enrolment.device)
     device = Device(
         key=enrolment.device,
         person=enrol.person,
@@ -63,7 +66,6 @@ def decide_enrol(case: Case, enrol: Enrol) -> Decision:
         label=enrolment.label,
         active_from=active_from,
         capped_until=capped_until,
-        spent=signer.spent if own and signer.role == "device" else 0,
     )
     return _decision(case, authority, device)
 
@@ -112,8 +114,8 @@ def decide_thaw(case: Case, thaw: Thaw) -> Decision:
 def decide_veto(case: Case, veto: Veto) -> Decision:
     """An older device of the same person stops one that still waits."""
     device = _find(case, veto.device)
-    if device.person != case.header.person:
-        raise NotAuthorised(case.header.person, "veto", "the device is another person's")
     if device.active_from <= case.now:
         raise DeviceNotFound(veto.device.hex(), "no longer waits; revoke it instead")
+    if device.person != case.header.person:
+        raise NotAuthorised(case.header.person, "veto", "the device is another person's")
     return _decision(case, "member", replace(device, status="revoked"))

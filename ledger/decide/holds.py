@@ -161,8 +161,6 @@ def decide_release(case: Case, release: Release) -> Decision:
     hold = _find(case, release.hold)
     parties = () if hold is None else (hold.account,)
     by_payer = parties == (account.number,)
-    if by_payer and case.header.slip:
-        parties = ()  # the account's own household is looked at anyway
     authority, changes, by_office = _resolve(case, account, 0, parties)
     if hold is None:
         raise HoldUnknown(release.hold)

@@ -42,15 +42,13 @@ def check_countable(state: State, moves: Sequence[Move]) -> None:
         account = state.accounts[move.account]
         balance = account.balance + move.delta
         if min(balance, balance - account.held - move.held) < -AMOUNT_MAX:
-            raise CreditLimitExceeded(
-                [move.account], account.available, -move.delta, -AMOUNT_MAX
-            )
+            raise CreditLimitExceeded([move.account], account.available, -move.delta, -AMOUNT_MAX)
         if balance > AMOUNT_MAX:
             raise CeilingExceeded([move.account], move.delta)
 
 
 def check_credit(state: State, floor: int, before: int = 0) -> None:
-    """Raise LimitTooWide unless the charter lets a member's floor go from ``before`` to ``floor``."""
+    """Raise LimitTooWide unless the charter lets a floor go from ``before`` to ``floor``."""
     rules = state.rules
     if floor >= before:
         return

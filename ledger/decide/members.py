@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from ledger import codec, declarations, keys
-from ledger.decide.authority import is_officer, open_account, require_committee, require_officer
-from ledger.decide.limits import check_credit, check_limits
+from ledger import codec
+from ledger.decide.authority import (
+    is_officer,
+    is_own,
+    open_account,
+    require_committee,
+    require_consent,
+    require_officer,
+)
+from ledger.decide.limits import check_countable, check_credit, check_limits
 from ledger.decide.verdict import Case, Decision, Move
-from ledger.declarations import Enrolment
+from ledger.declarations import parse_enrolment
 from ledger.errors import (
     AccountBusy,
     HandleTaken,
-    InvitationUnusable,
     KeyTaken,
     OrderInconsistent,
     PersonUnknown,
-    WrongCircle,
 )
-from ledger.orders import COMMUNITY, Assist, Close, Holder, Invite, Join, Limits, Open
+from ledger.orders import (
+    COMMUNITY,
+    PAPER_PERSON,
+    Assist,
+    Close,
+    Holder,
+    Invite,
+    Join,
+    Limits,
+    Open,
+)
 from ledger.state import (
     Account,
     Change,
     Device,
     EndInvitation,
+    EndMandate,
     Invitation,
     PutAccount,
     PutDevice,
@@ -30,15 +46,18 @@ from ledger.state import (
     State,
 )
 
+HOLDINGS_MAX = 64
+"""No person holds more open accounts than this, and no account has more holders."""
+
 
 def decide_invite(case: Case, invite: Invite) -> Decision:
     """A coordinator lets someone join; an invitation to an office takes the committee."""
     authority = require_committee(case) if invite.office else require_officer(case)
-    keys.check_public_key(invite.key)
-    check_key(case.state, invite.key)
-    check_credit(case.state, invite.floor)
     if invite.until <= case.now:
         raise OrderInconsistent("the invitation is over before it begins")
+    _check_start(invite.starter, invite.ceiling)
+    check_key(case.state, invite.key)
+    check_credit(case.state, invite.floor)
     invitation = Invitation(
         invite.key,
         case.number,
@@ -57,18 +76,12 @@ def check_key(state: State, key: bytes) -> None:
         raise KeyTaken(key.hex())
 
 
-def check_enrolment(case: Case, wire: bytes) -> Enrolment:
-    """Parse, verify and place an enrolment. Raises MalformedObject, InvalidSignature, KeyTaken."""
-    enrolment = declarations.open_enrolment(wire)
-    if enrolment.circle != case.state.circle:
-        raise WrongCircle(enrolment.circle.hex())
-    check_key(case.state, enrolment.device)
-    return enrolment
+def _check_start(starter: int, ceiling: int) -> None:
+    if starter > ceiling:
+        raise OrderInconsistent(f"it starts with {starter}, above its ceiling of {ceiling}")
 
 
 def _check_handle(case: Case) -> None:
-    if not case.handle:
-        raise OrderInconsistent("a new member needs a name beside the order")
     if case.handle in case.facts.handles:
         raise HandleTaken(case.handle)
 
@@ -76,18 +89,14 @@ def _check_handle(case: Case) -> None:
 def decide_join(case: Case, join: Join) -> Decision:
     """A new member opens the account that their invitation promises, with their own device."""
     state, header = case.state, case.header
-    invitation = state.invitations.get(join.invitation)
-    if invitation is None:
-        raise InvitationUnusable("it is unknown here, or was used")
-    if case.now >= invitation.until:
-        raise InvitationUnusable("its time is over")
-    if header.account or header.person or header.slip or header.mandate:
-        raise OrderInconsistent("who joins has no account, person, slip or mandate yet")
-    declarations.verify_invitation(state.circle, header.device, join.signature, join.invitation)
-    keys.check_public_key(header.device)
+    invitation = state.invitations[join.invitation]
+    if header.account or header.person:
+        raise OrderInconsistent("who joins has no account and no person yet")
+    if not case.handle:
+        raise OrderInconsistent("a new member needs a name beside the order")
     check_key(state, header.device)
-    check_credit(state, invitation.floor)
     _check_handle(case)
+    check_credit(state, invitation.floor)
     person = state.next_person
     changes: list[Change] = [EndInvitation(invitation.key)]
     public = b""
@@ -122,32 +131,49 @@ def decide_open(case: Case, opened: Open) -> Decision:
     """A coordinator opens an account: for a new person, or a further one for somebody here."""
     authority = require_officer(case)
     state = case.state
-    check_credit(state, opened.floor)
-    changes: list[Change] = []
+    if opened.holder and opened.floor and is_officer(state, opened.holder[0]):
+        require_committee(case)
+    person = opened.holder[0] if opened.holder else state.next_person
     if opened.holder:
-        person = opened.holder[0]
-        if person not in state.persons:
-            raise PersonUnknown(person)
-        if opened.enrolment:
-            raise OrderInconsistent(
-                "a device is added by its own order, not with a further account"
-            )
-        if opened.floor and is_officer(state, person):
-            require_committee(case)
-    else:
-        person = state.next_person
-        _check_handle(case)
-        if not opened.enrolment and not opened.deviceless:
-            raise OrderInconsistent("a new person has a device, or is flagged to have none")
+        _check_further(case, opened)
+    elif not case.handle:
+        raise OrderInconsistent("a new person needs a name beside the order")
+    elif not opened.enrolment and not opened.deviceless:
+        raise OrderInconsistent("a new person has a device, or is flagged to have none")
+    _check_start(opened.starter, opened.ceiling)
+    changes: list[Change] = []
     for wire in opened.enrolment:
-        enrolment = check_enrolment(case, wire)
-        device = Device(enrolment.device, person, "device", enrolment.label)
-        changes.append(PutDevice(device))
+        enrolment = parse_enrolment(wire)
+        check_key(state, enrolment.device)
+        changes.append(PutDevice(Device(enrolment.device, person, "device", enrolment.label)))
+    _check_handle(case)
+    check_credit(state, opened.floor)
     moves, account = _new_account(
         case, person, opened.floor, opened.ceiling, bool(opened.deviceless)
     )
     moves = _start(case, moves, opened.starter)
     return Decision("open", authority, moves, (account, *changes))
+
+
+def _check_further(case: Case, opened: Open) -> None:
+    holder = opened.holder[0]
+    check_person(case.state, holder)
+    if opened.enrolment:
+        raise OrderInconsistent("a device is added by its own order, not with a further account")
+    if case.handle:
+        raise OrderInconsistent(f"person {holder} has a name already")
+    _check_holdings(case.state, holder)
+
+
+def check_person(state: State, person: int) -> None:
+    """Raise PersonUnknown for a number that is nobody's, or the paper key's."""
+    if person not in state.persons or person == PAPER_PERSON:
+        raise PersonUnknown(person)
+
+
+def _check_holdings(state: State, person: int) -> None:
+    if sum(not account.closed for account in state.held_by(person)) >= HOLDINGS_MAX:
+        raise OrderInconsistent(f"person {person} holds {HOLDINGS_MAX} accounts")
 
 
 def _changed(account: Account, **fields: object) -> PutAccount:
@@ -164,60 +190,95 @@ def _changed(account: Account, **fields: object) -> PutAccount:
     return PutAccount(**{**values, **fields})  # type: ignore[arg-type]
 
 
-def _member(case: Case) -> Account:
-    account = open_account(case.state, case.header.account)
+def _check_member(account: Account) -> None:
     if account.kind != "member":
         raise OrderInconsistent(f"account {account.number} is one of the circle's own")
-    return account
+
+
+def _end_mandates(state: State, account: int) -> tuple[EndMandate, ...]:
+    return tuple(EndMandate(m.index) for m in state.mandates.values() if m.account == account)
 
 
 def decide_close(case: Case, close: Close) -> Decision:
-    """A coordinator closes an account; the community takes over what is left, or owed."""
-    authority = require_officer(case)
-    account = _member(case)
+    """A coordinator closes an account; the community takes over what is left, or owed.
+
+    The committee does when a coordinator would be rid of a debt of their own, or when the community
+    would go further below its floor: else each debt left behind would make room for a new one.
+    """
+    state = case.state
+    account = open_account(state, case.header.account)
+    community = state.accounts[COMMUNITY]
+    weighty = account.balance < 0 and (
+        is_own(case, account.number) or community.available + account.balance < community.floor
+    )
+    authority = require_committee(case) if weighty else require_officer(case)
+    _check_member(account)
     if account.held:
         raise AccountBusy(account.number, "tokens are set aside from it")
-    if any(hold.payee == account.number for hold in case.state.holds.values()):
+    if any(hold.payee == account.number for hold in state.holds.values()):
         raise AccountBusy(account.number, "tokens are set aside for it")
     moves = [Move(account.number, -account.balance)]
     if account.balance:
         moves.append(Move(COMMUNITY, account.balance))
-    return Decision(
-        "close", authority, tuple(moves), (_changed(account, closed=True),), exempt=True
+    check_countable(state, moves)
+    changes: tuple[Change, ...] = (
+        _changed(account, closed=True),
+        *_end_mandates(state, account.number),
     )
+    return Decision("close", authority, tuple(moves), changes, exempt=True)
 
 
 def decide_limits(case: Case, limits: Limits) -> Decision:
     """A coordinator sets limits; wider ones for an officer's own account take the committee."""
-    account = _member(case)
+    account = open_account(case.state, case.header.account)
     wider = limits.floor < account.floor or limits.ceiling > account.ceiling
     officers = any(is_officer(case.state, person) for person in account.holders)
     authority = require_committee(case) if wider and officers else require_officer(case)
+    _check_member(account)
     check_credit(case.state, limits.floor, account.floor)
     put = _changed(account, floor=limits.floor, ceiling=limits.ceiling)
     return Decision("limits", authority, (Move(account.number, 0),), (put,))
 
 
 def decide_holder(case: Case, holder: Holder) -> Decision:
-    """A coordinator adds or removes a holder; somebody must remain."""
-    authority = require_officer(case)
-    account = _member(case)
-    if holder.person not in case.state.persons:
-        raise PersonUnknown(holder.person)
+    """A coordinator adds a holder, with a holder's consent, or removes one; somebody must remain.
+
+    Whoever is removed may have given mandates, so all of the account's end.
+    """
+    state = case.state
+    account = open_account(state, case.header.account)
     mine = case.header.person in account.holders | {holder.person}
-    if mine and holder.holds:
-        require_committee(case)
-    one = frozenset({holder.person})
-    holders = account.holders | one if holder.holds else account.holders - one
+    authority = require_committee(case) if mine and holder.holds else require_officer(case)
+    if holder.holds:
+        require_consent(case, account)
+    check_person(state, holder.person)
+    _check_member(account)
+    if bool(holder.holds) == (holder.person in account.holders):
+        raise OrderInconsistent("that changes nothing")
+    changes: tuple[Change, ...] = ()
+    if holder.holds:
+        _check_holdings(state, holder.person)
+        holders = account.holders | {holder.person}
+    else:
+        changes = _end_mandates(state, account.number)
+        holders = account.holders - {holder.person}
     if not holders:
         raise OrderInconsistent("an account without a holder should be closed instead")
+    if len(holders) > HOLDINGS_MAX:
+        raise OrderInconsistent(f"the account has {HOLDINGS_MAX} holders")
     put = _changed(account, holders=holders)
-    return Decision("holder", authority, (Move(account.number, 0),), (put,))
+    return Decision("holder", authority, (Move(account.number, 0),), (put, *changes))
 
 
 def decide_assist(case: Case, assist: Assist) -> Decision:
-    """A coordinator flags an account as one they act for with slips, or no longer."""
+    """A coordinator flags an account as one they act for with slips, or no longer.
+
+    A holder who has a device consents.
+    """
+    account = open_account(case.state, case.header.account)
     authority = require_officer(case)
-    account = _member(case)
+    if assist.deviceless:
+        require_consent(case, account)
+    _check_member(account)
     put = _changed(account, deviceless=bool(assist.deviceless))
     return Decision("assist", authority, (Move(account.number, 0),), (put,))

@@ -10,11 +10,11 @@ from ledger.decide.authority import (
     require_committee,
     require_officer,
 )
+from ledger.decide.members import check_person
 from ledger.decide.verdict import Case, Decision, Move
-from ledger.errors import MandateUnusable, NotAuthorised, OrderInconsistent, PersonUnknown
+from ledger.errors import MandateUnusable, NotAuthorised, OrderInconsistent
 from ledger.orders import (
     COMMUNITY,
-    PAPER_PERSON,
     TREASURY,
     Amend,
     Appoint,
@@ -40,12 +40,12 @@ def decide_mandate(case: Case, mandate: Mandate) -> Decision:
     """A holder lets another person act for the account."""
     header, state = case.header, case.state
     account = open_account(state, header.account)
-    if header.person not in account.holders or header.slip or header.mandate:
-        raise NotAuthorised(
-            header.person, "mandate", "only a holder gives one, by their own device"
-        )
-    if mandate.person not in state.persons or mandate.person == PAPER_PERSON:
-        raise PersonUnknown(mandate.person)
+    if header.person not in account.holders:
+        raise NotAuthorised(header.person, "mandate", "only a holder gives one")
+    if case.now < state.devices[header.device].capped_until:
+        # It could let somebody else move what it may not.
+        raise NotAuthorised(header.person, "mandate", "a device in its first week gives none")
+    check_person(state, mandate.person)
     if mandate.until <= case.now:
         raise OrderInconsistent("the mandate is over before it begins")
     if len(set(mandate.scope)) != len(mandate.scope):
@@ -84,8 +84,7 @@ def decide_unmandate(case: Case, unmandate: Unmandate) -> Decision:
 def decide_appoint(case: Case, appoint: Appoint) -> Decision:
     """The committee gives a person an office."""
     authority = require_committee(case)
-    if appoint.person not in case.state.persons or appoint.person == PAPER_PERSON:
-        raise PersonUnknown(appoint.person)
+    check_person(case.state, appoint.person)
     if (appoint.person, appoint.office) in case.state.offices:
         raise OrderInconsistent(f"person {appoint.person} is {appoint.office} already")
     public = codec.encode((appoint.person, appoint.office))

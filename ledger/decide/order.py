@@ -1,9 +1,21 @@
 """One order before the ledger: the checks every kind shares, in their order of precedence.
 
-1. The order is for this circle; 2. the device is known (or the order joins); 3. its time is right;
-4. its nonce is fresh, or it is the same order again; 5. the device may sign this now; 6. the person is
-the device's; then what its kind asks: 7. the account; 8. what the order names; 9. authority; 10. caps;
-11. limits. Signatures were verified before: protocol.md, "Order of precedence".
+Before, an order was parsed, its text compared and its signatures verified. Here:
+
+1. the very same order again gets the answer that it had;
+2. it is for this circle;
+3. its device is known, or joins with an invitation that can be used;
+4. its time has begun and is not over;
+5. its nonce is fresh;
+6. the device may sign this now;
+7. the person is the device's;
+8. the accounts it names are there and open; so is the device that it is about;
+9. the signers may order this: by mandate, holding or office, cosigned and with a new slip;
+10. the caps on what they may move;
+11. what else it names is there, and its fields agree with each other, the charter and the state;
+12. the limits: of credit granted, then floors, then ceilings.
+
+The classes in :mod:`ledger.errors` stand in this order (protocol.md, "Order of precedence").
 """
 
 from __future__ import annotations
@@ -14,20 +26,20 @@ from typing import Any
 from ledger import orders
 from ledger.decide import devices, holds, members, money, offices
 from ledger.decide.verdict import Case, Decision, Facts, Prior, Verdict, remember
+from ledger.declarations import parse_enrolment
 from ledger.errors import (
     DeviceUnusable,
     ExpiryTooFar,
     InvitationUnusable,
     NonceConflict,
     OrderExpired,
-    OrderInconsistent,
     PersonMismatch,
     Refused,
     Unacceptable,
     UnknownDevice,
     WrongCircle,
 )
-from ledger.orders import LIFETIME_MS_MAX, Header, Join, SignedOrder
+from ledger.orders import LIFETIME_MS_MAX, Enrol, Header, Join, Open, SignedOrder
 from ledger.state import State
 
 _DECIDE: dict[type[Any], Callable[[Case, Any], Decision]] = {
@@ -67,16 +79,17 @@ def decide_order(
 ) -> Verdict | Prior:
     """Decide one order whose signatures were verified, at log time ``now`` (Unix milliseconds).
 
-    Returns the Decision to write; or what was decided of the very same order before; or the error: a
-    Refused is the order's final verdict, an Unacceptable is none. Changes nothing but ``facts``.
+    Returns the Decision to write; or what was decided of the very same order before; or the error:
+    a Refused is the order's final verdict, an Unacceptable is none. Changes nothing but ``facts``,
+    where the caller notes each verdict as a Prior before it decides the next order.
     """
     header = signed.order.header
+    prior = facts.priors.get((header.device, header.nonce))
+    if prior is not None and prior.order_id == signed.id:
+        return prior
     try:
         _check_acceptable(state, signed, now)
-        prior = facts.priors.get((header.device, header.nonce))
         if prior is not None:
-            if prior.order_id == signed.id:
-                return prior
             raise NonceConflict(header.nonce, prior.order_id.hex())
         _check_device(state, header, now)
         case = Case(state, facts, signed, now, state.size, handle)
@@ -89,19 +102,35 @@ def decide_order(
 
 
 def _check_acceptable(state: State, signed: SignedOrder, now: int) -> None:
-    header = signed.order.header
+    header, act = signed.order
     if header.circle != state.circle:
         raise WrongCircle(header.circle.hex())
-    if header.device not in state.devices:
-        act = signed.order.act
-        if type(act) is not Join:
-            raise UnknownDevice(header.device.hex())
-        if act.invitation not in state.invitations:
-            raise InvitationUnusable("it is unknown here, or was used")
+    if type(act) is Enrol:
+        _check_enrolment(state, act.enrolment)
+    elif type(act) is Open and act.enrolment:
+        _check_enrolment(state, act.enrolment[0])
+    if type(act) is Join:
+        _check_invitation(state, act.invitation, now)
+    elif header.device not in state.devices:
+        raise UnknownDevice(header.device.hex())
     if now >= header.expires:
         raise OrderExpired(header.expires, now)
     if header.expires > now + LIFETIME_MS_MAX:
         raise ExpiryTooFar(header.expires, now + LIFETIME_MS_MAX)
+
+
+def _check_enrolment(state: State, wire: bytes) -> None:
+    circle = parse_enrolment(wire).circle
+    if circle != state.circle:
+        raise WrongCircle(circle.hex())
+
+
+def _check_invitation(state: State, key: bytes, now: int) -> None:
+    invitation = state.invitations.get(key)
+    if invitation is None:
+        raise InvitationUnusable("it is unknown here, or was used")
+    if now >= invitation.until:
+        raise InvitationUnusable("its time is over")
 
 
 def _check_device(state: State, header: Header, now: int) -> None:
@@ -116,7 +145,3 @@ def _check_device(state: State, header: Header, now: int) -> None:
         raise DeviceUnusable("a recovery sheet only brings in a new device")
     if device.person != header.person and header.kind != "join":
         raise PersonMismatch(header.person)
-    if header.slip and header.kind not in orders.MANDATE_SCOPE:
-        raise OrderInconsistent(f"{header.kind} is not done with a slip")
-    if header.mandate and header.kind not in orders.MANDATE_SCOPE:
-        raise OrderInconsistent(f"{header.kind} is not done with a mandate")

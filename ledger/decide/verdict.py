@@ -34,7 +34,7 @@ class Decision(NamedTuple):
 
 
 class Prior(NamedTuple):
-    """The order that a device's nonce already belongs to, and its entry, or its refusal as JSON text."""
+    """The order that a device's nonce already belongs to, and its entry, or its refusal as JSON."""
 
     order_id: bytes
     entry: int | None
@@ -43,8 +43,10 @@ class Prior(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """What is needed of an earlier entry to reverse it. ``signer`` is the officer who ordered it, or 0
-    when a member did."""
+    """What is needed of an earlier entry to reverse it.
+
+    ``moves`` are (account, delta). ``signer`` is the officer who ordered it, 0 when a member did.
+    """
 
     kind: str
     moves: tuple[tuple[int, int], ...]
@@ -64,7 +66,8 @@ class KnownRequest:
 class Facts:
     """History that the orders of one batch refer to, looked up before they are decided.
 
-    What a decision of the same batch adds is noted here, so that the next one sees it.
+    What a decision of the same batch adds is noted here, so that the next one sees it; only
+    ``priors`` are the caller's to note, and an entry of the same batch is not reversed in it.
     """
 
     priors: dict[tuple[bytes, int], Prior] = field(default_factory=dict)
@@ -93,8 +96,8 @@ def remember(facts: Facts, decision: Decision, handle: str) -> None:
 class Case(NamedTuple):
     """One order before its judge: the state and facts it is held against, at log time ``now``.
 
-    ``number`` is the index of the entry it would become; ``handle`` the member's name that the text beside it asks
-    for, or "".
+    ``number`` is the index of the entry it would become; ``handle`` the member's name that the text
+    beside it asks for, or "".
     """
 
     state: State

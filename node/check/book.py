@@ -70,7 +70,8 @@ class DeviceRow:
 
 @dataclass(slots=True)
 class HoldRow:
-    """Tokens set aside; ``claim`` is () or (log time, amount) of a claim that stands."""
+    """Tokens set aside; ``counted`` if the cap of a mandate or new device bore them then. ``claim``
+    is () or (log time, amount) of a claim that stands."""
 
     account: int
     payee: tuple[int, ...]
@@ -78,6 +79,7 @@ class HoldRow:
     until: int
     window: tuple[int, ...]
     coordinator: bool
+    counted: bool
     claim: tuple[int, ...] = ()
 
 
@@ -98,7 +100,7 @@ class MandateRow:
 class InvitationRow(NamedTuple):
     """What an unused one-time key promises."""
 
-    index: int
+    entry: int
     floor: int
     ceiling: int
     starter: int
@@ -130,7 +132,7 @@ class Book:
     """The whole model. ``persons`` are the keys of each person; ``granted`` is the credit that
     open members' accounts have together.
 
-    ``transfers`` are the entries that reversals of the part being replayed are about.
+    ``transfers`` are the earlier entries that reversals of the part being replayed are about.
     """
 
     circle: bytes
@@ -194,6 +196,11 @@ class Book:
         self.persons[person].append(key)
         return row
 
+    def end_mandates(self, account: int) -> None:
+        """All that were given for the account."""
+        for index in [i for i, row in self.mandates.items() if row.account == account]:
+            del self.mandates[index]
+
     def spend_nonce(self, device: DeviceRow, nonce: int, now: int, expires: int) -> None:
         """Remember a device's nonce until its order expires. Raises WrongEntry when it is in use.
 
@@ -226,6 +233,8 @@ def read_rules(encoded: bytes) -> Rules:
         raise WrongEntry(f"{rules.address} is neither host nor host:port")
     if rules.unit_kind == "minutes" and rules.unit_scale != 0:
         raise WrongEntry("a unit of minutes has no decimals")
+    if rules.starter > rules.ceiling:
+        raise WrongEntry("new members would begin above their ceiling")
     if rules.credit_limit_max + rules.floor < 0:
         raise WrongEntry("new members would have more credit than the charter's largest")
     return rules

@@ -23,8 +23,11 @@ class WrongEntry(TallystickError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong. ``entry`` is the index it is about, or None; ``row`` names a row of a
-    table beside the log, or is "" when the log itself is wrong."""
+    """One thing that is wrong.
+
+    ``entry`` is the index it is about, or None; ``row`` names a row of a table beside the log, or
+    is "" when the log itself is wrong. ``reason`` completes the sentence.
+    """
 
     entry: int | None
     row: str

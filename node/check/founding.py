@@ -40,12 +40,12 @@ def found(entry: Opened) -> tuple[Book, Identity, Effect]:
         entry.public, CHARTER, 4096, "charter"
     )
     circle, epoch, origin, log, *others = read(certificate, CERTIFICATE, 1024, "certificate")
+    if len({identity, paper, log, *others}) < 6:
+        raise WrongEntry("one of the circle's keys has two roles")
     if circle != sha256(b"tallystick/circle/v1\0" + identity).digest():
         raise WrongEntry("the charter's circle is not that of its identity key")
     if not is_signed(b"tallystick/certificate/v1\0" + certificate, signature, identity):
         raise WrongEntry("the certificate is not signed by the identity key")
-    if len({log, *others}) < 4:
-        raise WrongEntry("one working key has two roles")
     check_point(paper)
     rules = read_rules(encoded)
     if origin != f"{rules.address}/tallystick/{circle.hex()[:16]}/{epoch}":
@@ -61,7 +61,5 @@ def found(entry: Opened) -> tuple[Book, Identity, Effect]:
         book.accounts[number] = AccountRow(kind, floor, AMOUNT_MAX, set())
     book.persons[PAPER_PERSON] = []
     book.add_device(paper, PAPER_PERSON, "paper", "paper key")
-    effect = Effect(
-        "circle", ((TREASURY, 0, 0), (COMMUNITY, 0, 0), (SUSPENSE, 0, 0)), entry.public
-    )
+    effect = Effect("circle", ((TREASURY, 0, 0), (COMMUNITY, 0, 0), (SUSPENSE, 0, 0)), entry.public)
     return book, Identity(circle, origin, log), effect

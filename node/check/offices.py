@@ -44,6 +44,8 @@ def mandate(book: Book, entry: Opened) -> Effect:
     holders = book.account(entry.account).holders
     if entry.person not in holders:
         raise WrongEntry(f"person {entry.person} gives a mandate for account {entry.account}")
+    if book.devices[entry.device].capped_until > entry.now:
+        raise WrongEntry("a device in its first week gives a mandate")
     known_member(book, person)
     if until <= entry.now:
         raise WrongEntry("the mandate was over before it began")
@@ -52,7 +54,7 @@ def mandate(book: Book, entry: Opened) -> Effect:
     given = sum(row.account == entry.account for row in book.mandates.values())
     if given >= MANDATES_MAX:
         raise WrongEntry(f"account {entry.account} had {given} mandates")
-    book.mandates[entry.index] = MandateRow(entry.account, person, scope, cap, window, until)
+    book.mandates[entry.number] = MandateRow(entry.account, person, scope, cap, window, until)
     return Effect("member", ((entry.account, 0, 0),))
 
 

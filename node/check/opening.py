@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
@@ -41,11 +42,12 @@ Row = tuple[int, int, bytes, str, bytes, bytes, bytes]
 class Opened(NamedTuple):
     """What one row says. Everything from ``order`` on is empty for the circle's own entries.
 
-    ``lines`` are the postings' fields, ``hashes`` their leaf hashes. ``order`` is the kind in the order's header, ``act`` what
-    comes after the header; ``enrolment`` is () or (circle, device, created, label).
+    ``lines`` are the postings' fields, ``hashes`` their leaf hashes. ``order`` is the kind in the
+    order's header, ``act`` what comes after the header; ``enrolment`` is () or (circle, device,
+    created, label).
     """
 
-    index: int
+    number: int
     kind: str
     now: int
     public: bytes
@@ -125,39 +127,25 @@ def _open_order(common: tuple[Any, ...], wire: bytes) -> Opened:
     body, signature, cosignatures = read(wire, SIGNED_ORDER, ORDER_BYTES_MAX, "signed order")
     fields = codec.unpack(body, ORDER_BYTES_MAX, "order")
     order = fields[1] if len(fields) > 1 else None
-    table = ORDERS.get(order) if type(order) is str else None
-    if table is None:
+    if type(order) is not str or order not in ORDERS:
         raise WrongEntry("its order is of no known kind")
-    fit(fields, table, f"{order} order")
+    fit(fields, ORDERS[order], f"{order} order")
     circle, _, account, person, device, nonce, expires, text, slip, mandate, *act = fields
     if kind != ("open" if order == "join" else order):
         raise WrongEntry(f"it is logged as {kind} and its order is {order}")
     if personal != text:
         raise WrongEntry("its text is not the one that its order commits to")
     cosigners = tuple(key for key, _ in cosignatures)
-    if any(left >= right for left, right in zip(cosigners, cosigners[1:], strict=False)):
+    if any(left >= right for left, right in pairwise(cosigners)):
         raise WrongEntry("its cosignatures are not in the order of distinct keys")
     signed = b"tallystick/order/v1\0" + body
     for key, by in ((device, signature), *cosignatures):
         if not is_signed(signed, by, key):
             raise WrongEntry(f"the order's signature by the key {key.hex()} is forged")
     enrolment, more = _declared(order, circle, device, act)
-    return Opened(
-        *common,
-        1 + len(cosigners) + more,
-        order,
-        circle,
-        account,
-        person,
-        device,
-        nonce,
-        expires,
-        slip,
-        mandate,
-        tuple(act),
-        cosigners,
-        enrolment,
-    )
+    header = (order, circle, account, person, device, nonce, expires, slip, mandate)
+    signatures = 1 + len(cosigners) + more
+    return Opened._make((*common, signatures, *header, tuple(act), cosigners, enrolment))
 
 
 def _declared(

@@ -20,11 +20,14 @@ from node.check.powers import (
     credit_within_charter,
     has_office,
     known_member,
+    with_consent,
 )
 from node.check.transfers import members_account
 
 WEEK_MS = 7 * DAY_MS
 DEVICES_MAX = 16
+HOLDINGS_MAX = 64
+"""Open accounts of a person, and holders of an account."""
 
 
 def _unknown_key(book: Book, key: bytes) -> None:
@@ -37,9 +40,11 @@ def invite(book: Book, entry: Opened) -> Effect:
     authority = by_committee(book, entry) if office else by_coordinator(book, entry)
     _unknown_key(book, key)
     credit_within_charter(book, floor)
+    if starter > ceiling:
+        raise WrongEntry("it promises more to start with than the ceiling")
     if until <= entry.now:
         raise WrongEntry("the invitation was over before it began")
-    book.invitations[key] = InvitationRow(entry.index, floor, ceiling, starter, office, until)
+    book.invitations[key] = InvitationRow(entry.number, floor, ceiling, starter, office, until)
     return Effect(authority)
 
 
@@ -66,6 +71,12 @@ def join(book: Book, entry: Opened) -> Effect:
     return Effect("officer", _opened(book, row, invitation.starter), public)
 
 
+def _room_for_one_more(book: Book, person: int) -> None:
+    held = sum(not book.accounts[number].closed for number in book.accounts_of(person))
+    if held >= HOLDINGS_MAX:
+        raise WrongEntry(f"person {person} held {held} accounts")
+
+
 def _opened(book: Book, row: AccountRow, starter: int) -> tuple[tuple[int, int, int], ...]:
     """A new account's first posting, and where its starter credit comes from."""
     number = book.add_account(row)
@@ -85,6 +96,7 @@ def open_account(book: Book, entry: Opened) -> Effect:
             raise WrongEntry("a further account brings a device with it")
         if floor and has_office(book, person):
             by_committee(book, entry)
+        _room_for_one_more(book, person)
     else:
         if not enrolment and not deviceless:
             raise WrongEntry("a new person has no device and isn't flagged to have none")
@@ -108,27 +120,36 @@ def _enrolled(book: Book, entry: Opened) -> list[tuple[bytes, str]]:
 
 def holder(book: Book, entry: Opened) -> Effect:
     person, holds = entry.act
-    authority = by_coordinator(book, entry)
     members_account(book, entry.account)
     known_member(book, person)
-    holders = book.accounts[entry.account].holders
+    row = book.accounts[entry.account]
+    holders = row.holders
+    if (person in holders) == bool(holds):
+        raise WrongEntry(f"it changes nothing about person {person}")
     if holds:
-        if entry.person == person or entry.person in holders:
-            by_committee(book, entry)
+        own = entry.person == person or entry.person in holders
+        authority = by_committee(book, entry) if own else by_coordinator(book, entry)
+        with_consent(book, entry, row)
+        _room_for_one_more(book, person)
         holders.add(person)
         book.holdings.setdefault(person, set()).add(entry.account)
     else:
-        holders.discard(person)
-        book.holdings.get(person, set()).discard(entry.account)
-        if not holders:
-            raise WrongEntry("it leaves an account without a holder")
+        authority = by_coordinator(book, entry)
+        holders.remove(person)
+        book.holdings[person].remove(entry.account)
+        book.end_mandates(entry.account)
+    if not 0 < len(holders) <= HOLDINGS_MAX:
+        raise WrongEntry(f"it leaves the account with {len(holders)} holders")
     return Effect(authority, ((entry.account, 0, 0),))
 
 
 def assist(book: Book, entry: Opened) -> Effect:
     authority = by_coordinator(book, entry)
     members_account(book, entry.account)
-    book.accounts[entry.account].deviceless = bool(entry.act[0])
+    row = book.accounts[entry.account]
+    if entry.act[0]:
+        with_consent(book, entry, row)
+    row.deviceless = bool(entry.act[0])
     return Effect(authority, ((entry.account, 0, 0),))
 
 
@@ -143,7 +164,7 @@ def enrol(book: Book, entry: Opened) -> Effect:
     person, _, role, present = entry.act
     known_member(book, person)
     signer = book.devices[entry.device]
-    since, capped, spent = entry.now, entry.now + WEEK_MS, 0
+    since, capped = entry.now, entry.now + WEEK_MS
     if entry.person != person:
         if has_office(book, person):
             authority = by_committee(book, entry)
@@ -155,14 +176,14 @@ def enrol(book: Book, entry: Opened) -> Effect:
     else:
         authority = "member"
         if signer.role == "device":
-            capped, spent = signer.capped_until, signer.spent
+            capped = signer.capped_until
         elif role == "recovery":
             raise WrongEntry("a recovery sheet brings in another sheet")
     keys = book.persons[person]
     if sum(book.devices[key].status == "active" for key in keys) >= DEVICES_MAX:
         raise WrongEntry(f"person {person} had {DEVICES_MAX} devices in use")
     for key, label in _enrolled(book, entry):
-        book.add_device(key, person, role, label, since, capped).spent = spent
+        book.add_device(key, person, role, label, since, capped)
     return _on_all_accounts(book, authority, person)
 
 

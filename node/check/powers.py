@@ -26,7 +26,7 @@ def has_office(book: Book, person: int) -> bool:
 
 
 def signing_device(book: Book, entry: Opened) -> None:
-    """The order's device is usable at its log time, belongs to its person, and may give this order."""
+    """The order's device is usable at its log time, is its person's, and may give this order."""
     device = book.devices.get(entry.device)
     if device is None:
         raise WrongEntry("its device was not enrolled")
@@ -62,8 +62,20 @@ def cosigning_persons(book: Book, entry: Opened) -> set[int]:
 def _in_office(book: Book, entry: Opened) -> None:
     if not entry.personal:
         raise WrongEntry("an officer ordered it without giving a reason")
+    _out_of_first_week(book, entry)
+
+
+def _out_of_first_week(book: Book, entry: Opened) -> None:
     if book.devices[entry.device].capped_until > entry.now:
         raise WrongEntry("an officer ordered it with a device in its first week")
+
+
+def in_household(book: Book, person: int, *numbers: int) -> bool:
+    """Whether one of the accounts is the person's, or one's who holds any together with them."""
+    household = {person}
+    for number in book.accounts_of(person):
+        household |= book.accounts[number].holders
+    return any(household & book.accounts[number].holders for number in numbers)
 
 
 def by_coordinator(book: Book, entry: Opened) -> str:
@@ -75,59 +87,87 @@ def by_coordinator(book: Book, entry: Opened) -> str:
 
 
 def by_committee(book: Book, entry: Opened) -> str:
-    """As many of the committee as the charter asks for, the one who ordered it among them."""
+    """As many of the committee as the charter asks for, or all while they are fewer, the one who
+    ordered it among them."""
     members = committee(book)
     if entry.person not in members:
         raise WrongEntry(f"only the committee does this, without person {entry.person}")
     _in_office(book, entry)
     signed = members & ({entry.person} | cosigning_persons(book, entry))
-    if len(signed) < book.rules.threshold:
-        raise WrongEntry(
-            f"{len(signed)} of the committee signed it, and {book.rules.threshold} have to"
-        )
+    needed = min(book.rules.threshold, len(members))
+    if len(signed) < needed:
+        raise WrongEntry(f"{len(signed)} of the committee signed it, and {needed} have to")
     return "officer"
 
 
+def with_consent(book: Book, entry: Opened, row: AccountRow) -> None:
+    """A holder signed it too, unless none of them has a device to sign with."""
+    devices = [book.devices[key] for person in row.holders for key in book.persons[person]]
+    if any(device.role == "device" and device.status == "active" for device in devices):
+        signed = {entry.person} | cosigning_persons(book, entry)
+        if not signed & row.holders:
+            raise WrongEntry("no holder of the account has signed it")
+
+
 def for_account(
-    book: Book, entry: Opened, number: int, amount: int, payees: tuple[int, ...] = ()
+    book: Book,
+    entry: Opened,
+    number: int,
+    amount: int,
+    gaining: tuple[int, ...] = (),
+    counted: bool = False,
 ) -> str:
     """Whoever acts on a member's account: a holder, by mandate, or a coordinator with a slip.
 
-    ``amount`` minor units leave the account's available balance, towards ``payees``.
+    ``amount`` minor units go from the account to those ``gaining``. If they were ``counted``
+    when they were set aside, they are not held against a mandate or a new device again.
     """
-    row = book.accounts[number]
     if entry.slip:
-        authority = _with_slip(book, entry, row, amount, payees)
-    elif entry.mandate:
-        authority = _with_mandate(book, entry, number, amount)
-    elif entry.person in row.holders:
+        return _with_slip(book, entry, number, amount, gaining)
+    moved = 0 if counted else amount
+    if entry.mandate:
+        authority = _with_mandate(book, entry, number, moved)
+    elif entry.person in book.accounts[number].holders:
         authority = "member"
     else:
         raise WrongEntry(f"person {entry.person} does not hold account {number}")
-    device = book.devices[entry.device]
-    if amount and device.capped_until > entry.now:
-        device.spent += amount
-        if device.spent > book.rules.device_cap:
-            raise WrongEntry(f"a device in its first week moved {device.spent} with it")
+    if moved:
+        _with_new_device(book, entry, moved)
     return authority
 
 
+def is_capped(book: Book, entry: Opened) -> bool:
+    """Whether the cap of its device or mandate bears what the order sets aside or pays."""
+    if entry.slip:
+        return False
+    return bool(entry.mandate) or book.devices[entry.device].capped_until > entry.now
+
+
+def _with_new_device(book: Book, entry: Opened, moved: int) -> None:
+    """A person's devices in their first week share one cap."""
+    device = book.devices[entry.device]
+    if device.capped_until <= entry.now:
+        return
+    device.spent += moved
+    devices = [book.devices[key] for key in book.persons[device.person]]
+    spent = sum(each.spent for each in devices if each.capped_until > entry.now)
+    if spent > book.rules.device_cap:
+        raise WrongEntry(f"devices in their first week moved {spent} with it")
+
+
 def _with_slip(
-    book: Book, entry: Opened, row: AccountRow, amount: int, payees: tuple[int, ...]
+    book: Book, entry: Opened, number: int, amount: int, gaining: tuple[int, ...]
 ) -> str:
     if entry.mandate:
         raise WrongEntry("it names both a slip and a mandate")
     officers = coordinators(book)
     if entry.person not in officers:
         raise WrongEntry(f"person {entry.person} entered a slip and is no coordinator")
-    if not row.deviceless:
+    _out_of_first_week(book, entry)
+    if not book.accounts[number].deviceless:
         raise WrongEntry("a slip was entered for an account that signs for itself")
-    household = {entry.person}
-    for number in book.accounts_of(entry.person):
-        household |= book.accounts[number].holders
-    for side in (row, *(book.accounts[payee] for payee in payees)):
-        if household & side.holders:
-            raise WrongEntry("a coordinator entered a slip for their own household")
+    if in_household(book, entry.person, number, *gaining):
+        raise WrongEntry("a coordinator entered a slip for their own household")
     others = cosigning_persons(book, entry) - {entry.person}
     if amount > book.rules.assisted_cap and not others & officers:
         raise WrongEntry(f"one coordinator moved {amount} with a slip")

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from ledger import codec, merkle
 from node.check import offices, people, reservations, transfers
-from node.check.book import Book, Effect
-from node.check.fields import DAY_MS
+from node.check.book import Book, Effect, Transfer
+from node.check.fields import AMOUNT_MAX, DAY_MS
 from node.check.findings import WrongEntry
 from node.check.opening import Opened
 from node.check.powers import signing_device
@@ -50,9 +50,12 @@ PAST_LIMITS = frozenset(("settle", "reverse", "close"))
 """The kinds that may move an account further outside its limits."""
 
 
-def replay(book: Book, entry: Opened) -> None:
-    """Take one entry after leaf 0 into the model. Raises WrongEntry, MalformedObject; the model is
-    spoilt then."""
+def replay(book: Book, entry: Opened, transfers: dict[int, Transfer]) -> None:
+    """Take one entry after leaf 0 into the model; ``transfers`` has what reversals refer to.
+
+    Raises WrongEntry, MalformedObject; the model is spoilt then.
+    """
+    book.transfers = transfers
     if entry.now < book.log_time:
         raise WrongEntry(f"its log time {entry.now} is before {book.log_time}, the one before")
     if entry.kind == "charter":
@@ -110,6 +113,8 @@ def write(book: Book, entry: Opened, effect: Effect) -> None:
                 raise WrongEntry(
                     f"account {number} goes to {balance}, above its ceiling of {row.ceiling}"
                 )
+        elif balance - reserved < -AMOUNT_MAX:
+            raise WrongEntry(f"account {number} goes to {balance - reserved}, which is no amount")
         row.balance, row.held, row.seq, row.last = balance, reserved, row.seq + 1, hashed
         total += delta
     if total:

@@ -1,11 +1,17 @@
-"""What orders about tokens that are set aside must come to: hold, settle, release, claim, object."""
+"""What orders about tokens set aside must come to: hold, settle, release, claim, object."""
 
 from __future__ import annotations
 
 from node.check.book import Book, Effect, HoldRow
 from node.check.findings import WrongEntry
 from node.check.opening import Opened
-from node.check.powers import by_coordinator, coordinators, for_account
+from node.check.powers import (
+    by_coordinator,
+    coordinators,
+    for_account,
+    in_household,
+    is_capped,
+)
 from node.check.transfers import payable
 
 
@@ -18,8 +24,9 @@ def hold(book: Book, entry: Opened) -> Effect:
     for number in payee:
         payable(book, entry.account, number)
     authority = for_account(book, entry, entry.account, amount, payee)
-    book.holds[entry.index] = HoldRow(
-        entry.account, payee, amount, until, window, bool(coordinator)
+    counted = is_capped(book, entry)
+    book.holds[entry.number] = HoldRow(
+        entry.account, payee, amount, until, window, bool(coordinator), counted
     )
     return Effect(authority, ((entry.account, 0, amount),))
 
@@ -40,15 +47,17 @@ def _open_hold(book: Book, entry: Opened) -> HoldRow:
     return row
 
 
-def _by_a_side(book: Book, entry: Opened, row: HoldRow, payees: tuple[int, ...]) -> str:
-    """The payer's or the payee's side, or the coordinator to whom the hold gave a say."""
+def _by_office(book: Book, entry: Opened, row: HoldRow, gaining: int) -> bool:
+    """Whether it is a coordinator's say between others, which the hold must have given them."""
     side = book.accounts[entry.account]
     stranger = not entry.slip and not entry.mandate and entry.person not in side.holders
-    if stranger and entry.person in coordinators(book):
-        if not row.coordinator:
-            raise WrongEntry("a coordinator resolves what was set aside without giving them a say")
-        return by_coordinator(book, entry)
-    return for_account(book, entry, entry.account, 0, payees)
+    if not stranger or entry.person not in coordinators(book):
+        return False
+    if not row.coordinator:
+        raise WrongEntry("a coordinator resolves what was set aside without giving them a say")
+    if in_household(book, entry.person, gaining):
+        raise WrongEntry("a coordinator decides for their own household")
+    return True
 
 
 def settle(book: Book, entry: Opened) -> Effect:
@@ -61,13 +70,18 @@ def settle(book: Book, entry: Opened) -> Effect:
     if amount > row.amount:
         raise WrongEntry(f"it pays {amount} of {row.amount} that were set aside")
     payable(book, row.account, payee)
-    authority = _by_a_side(book, entry, row, (payee,) if entry.account == row.account else ())
-    by_payee = entry.account != row.account
-    if by_payee and not (authority == "officer" and not entry.slip):
+    if _by_office(book, entry, row, payee):
+        authority = by_coordinator(book, entry)
+    elif entry.account == row.account:
+        if row.claim and amount < row.claim[1]:
+            raise WrongEntry(f"it pays {amount} where {row.claim[1]} are claimed")
+        authority = for_account(book, entry, row.account, amount, (payee,), row.counted)
+    else:
         if not row.claim or not row.window or amount != row.claim[1]:
             raise WrongEntry(f"the payee takes {amount} and has no claim to it")
         if entry.now < row.claim[0] + row.window[0]:
             raise WrongEntry("the payer could still object to the claim")
+        for_account(book, entry, entry.account, 0, (payee,))
         authority = "policy"
     del book.holds[number]
     return Effect(authority, ((row.account, -amount, -row.amount), (payee, amount, 0)))
@@ -78,15 +92,21 @@ def release(book: Book, entry: Opened) -> Effect:
     number, evidence = entry.act
     row = _open_hold(book, entry)
     _no_evidence(evidence)
-    authority = _by_a_side(book, entry, row, ())
-    by_coordinators_say = authority == "officer" and not entry.slip
-    if entry.account == row.account and not by_coordinators_say:
+    if _by_office(book, entry, row, row.account):
+        authority = by_coordinator(book, entry)
+    else:
+        authority = for_account(book, entry, entry.account, 0, (row.account,))
+        _in_time(entry, row)
+    del book.holds[number]
+    return Effect(authority, ((row.account, 0, -row.amount),))
+
+
+def _in_time(entry: Opened, row: HoldRow) -> None:
+    if entry.account == row.account:
         if entry.now < row.until:
             raise WrongEntry(f"the payer takes back before {row.until} what was set aside")
         if row.claim:
             raise WrongEntry("the payer takes back what the payee has claimed")
-    del book.holds[number]
-    return Effect(authority, ((row.account, 0, -row.amount),))
 
 
 def claim(book: Book, entry: Opened) -> Effect:
@@ -107,6 +127,8 @@ def objection(book: Book, entry: Opened) -> Effect:
     row = _open_hold(book, entry)
     if entry.account != row.account or not row.claim:
         raise WrongEntry("only the payer objects, and only to a claim that stands")
+    if entry.now >= row.claim[0] + row.window[0]:
+        raise WrongEntry("the payer objects when the time for it is over")
     authority = for_account(book, entry, entry.account, 0)
     row.claim = ()
     payee = tuple((number, 0, 0) for number in row.payee)

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import asyncpg
 
 from node.check.findings import Findings
-
-Connection = asyncpg.Connection[asyncpg.Record]
+from node.connections import Connection
 
 
 class Table(NamedTuple):
-    """A table to compare: its columns in the order of the rows, of which the first ``key`` tell
-    rows apart and order them. ``entry`` is the place of the column that names an entry, or None."""
+    """A table to compare. ``query`` gives its rows in the order of the first ``key`` columns, which
+    tell them apart; ``entry`` is the place of the column that names an entry, or None."""
 
     name: str
-    columns: tuple[str, ...]
+    query: str
     key: int
     entry: int | None = None
 
 
 class Beside:
-    """The rows of a table made from the log, read in the order of entries beside it.
+    """The rows of a table that the log makes, read beside it.
 
-    The query's first column is the entry that a row belongs to, and orders them. They are read
-    ``at_once`` and no more, whatever else is in the table.
+    The first column is the entry that a row belongs to, and orders them. They are read ``at_once``
+    and no more, whatever else is in the table.
     """
 
-    def __init__(self, table: Table, query: str, at_once: int = 4000) -> None:
+    def __init__(self, table: Table, at_once: int = 4000) -> None:
         self.table = table
-        self.query = query
         self.at_once = at_once
         self._rows: list[asyncpg.Record] = []
         self._cursor: asyncpg.cursor.Cursor[asyncpg.Record] | None = None
@@ -40,7 +38,7 @@ class Beside:
     async def until(self, connection: Connection, entry: int) -> list[asyncpg.Record]:
         """The rows of entries up to this one that were not taken yet."""
         if self._cursor is None:
-            self._cursor = await connection.cursor(self.query)
+            self._cursor = await connection.cursor(self.table.query)
         while not self._ended and (not self._rows or self._rows[-1][0] <= entry):
             more = await self._cursor.fetch(self.at_once)
             self._rows += more
@@ -51,19 +49,20 @@ class Beside:
         taken, self._rows = self._rows[:end], self._rows[end:]
         return taken
 
-    async def rest(self, connection: Connection, findings: Findings) -> None:
-        """Note the first of the rows that belong to no entry of the log."""
-        for row in (await self.until(connection, 2**63 - 1))[:1]:
-            compare(self.table, [], [row], findings)
+    async def rest(self, connection: Connection) -> list[asyncpg.Record]:
+        """The next of the rows that were not taken, which belong to no entry of the log."""
+        if not self._rows and not self._ended:
+            await self.until(connection, -1)
+        return self._rows[: self.at_once]
 
 
 def compare(
     table: Table,
-    expected: Sequence[tuple[Any, ...]],
-    found: Sequence[Sequence[Any]],
+    expected: Sequence[Any],
+    found: Sequence[asyncpg.Record],
     findings: Findings,
 ) -> None:
-    """Note every row that is missing, too many, or different; both are in the order of their key."""
+    """Note every row that is missing, too many, or different; both are in order of their key."""
     if found == expected:
         return
     key = table.key
@@ -79,17 +78,19 @@ def compare(
             _note(table, row, "nothing in the log makes it", findings)
             right += 1
         else:
-            for name, value, right_value in zip(table.columns, row, wanted, strict=True):
-                if value != right_value:
-                    _note(table, wanted, _unequal(name, value, right_value), findings)
-                    break
+            reason = _difference(found[right].keys(), row, wanted)
+            if reason:
+                _note(table, wanted, reason, findings)
             left, right = left + 1, right + 1
 
 
-def _unequal(name: str, value: object, expected: object) -> str:
-    if isinstance(value, bytes):
-        return f"its {name} is not the one that the log makes"
-    return f"its {name} is {value}, and the log makes it {expected}"
+def _difference(columns: Iterable[str], row: Sequence[Any], wanted: Sequence[Any]) -> str:
+    for column, value, right in zip(columns, row, wanted, strict=True):
+        if value != right:
+            if isinstance(value, bytes):
+                return f"its {column} is not the one that the log makes"
+            return f"its {column} is {value}, and the log makes it {right}"
+    return ""
 
 
 def _note(table: Table, row: Sequence[Any], reason: str, findings: Findings) -> None:

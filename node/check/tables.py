@@ -7,44 +7,68 @@ from typing import Any
 
 from node.check.book import Book
 from node.check.findings import PROBLEMS_MAX, Findings
-from node.check.rows import Connection, Table, compare
+from node.check.rows import Table, compare
+from node.connections import Connection
 
 Rows = Iterator[tuple[Any, ...]]
 
+# No more rows are read than tell that there are too many.
 ACCOUNTS = Table(
     "accounts",
-    tuple(
-        "number kind floor ceiling lowest highest balance held seq last deviceless closed".split()
-    ),
+    """
+    SELECT number, kind, floor, ceiling, lowest, highest, balance, held, seq, last, deviceless,
+        closed
+    FROM accounts ORDER BY number LIMIT $1
+    """,
     1,
 )
+HOLDERS = Table(
+    "holders", "SELECT account, person FROM holders ORDER BY account, person LIMIT $1", 2
+)
 DEVICES = Table(
-    "devices", tuple("key person role label status active_from capped_until spent".split()), 1
+    "devices",
+    """
+    SELECT key, person, role, label, status, active_from, capped_until, spent
+    FROM devices ORDER BY key LIMIT $1
+    """,
+    1,
 )
 HOLDS = Table(
     "holds",
-    tuple(
-        "index account payee amount until claim_window coordinator evidence claimed_at "
-        "claimed".split()
-    ),
+    """
+    SELECT index, account, payee, amount, until, claim_window, coordinator, evidence, claimed_at,
+        claimed
+    FROM holds ORDER BY index LIMIT $1
+    """,
     1,
 )
 MANDATES = Table(
     "mandates",
-    tuple("index account person scope cap window until window_began used".split()),
+    """
+    SELECT index, account, person, scope, cap, "window", until, window_began, used
+    FROM mandates ORDER BY index LIMIT $1
+    """,
     1,
 )
 INVITATIONS = Table(
-    "invitations", tuple("key index floor ceiling starter office until".split()), 1
+    "invitations",
+    """
+    SELECT key, index, floor, ceiling, starter, office, until
+    FROM invitations ORDER BY key LIMIT $1
+    """,
+    1,
 )
-HOLDERS = Table("holders", ("account", "person"), 2)
-OFFICES = Table("offices", ("person", "office"), 2)
-RULES = Table("rules", ("encoded",), 0)
+OFFICES = Table(
+    "offices",
+    'SELECT person, office FROM offices ORDER BY person, office COLLATE "C" LIMIT $1',
+    2,
+)
+RULES = Table("rules", "SELECT encoded FROM rules LIMIT $1", 0)
 
 
 async def check_tables(connection: Connection, book: Book, findings: Findings) -> None:
     """Note every row of these tables that is not as the log makes it."""
-    for table, expected in (
+    for table, rows in (
         (ACCOUNTS, _accounts(book)),
         (HOLDERS, _holders(book)),
         (DEVICES, _devices(book)),
@@ -54,43 +78,20 @@ async def check_tables(connection: Connection, book: Book, findings: Findings) -
         (OFFICES, iter(sorted(book.offices))),
         (RULES, iter([(book.encoded_rules,)])),
     ):
-        rows = list(expected)
-        columns = ", ".join(f'"{column}"' for column in table.columns)
-        # No more rows than needed to tell that there are too many.
-        found = await connection.fetch(
-            f"SELECT {columns} FROM {table.name} ORDER BY {_order(table)} LIMIT $1",
-            len(rows) + PROBLEMS_MAX,
-        )
-        compare(table, rows, found, findings)
-
-
-def _order(table: Table) -> str:
-    """The order of Python: text by its code points."""
-    order = [
-        f'"{column}" COLLATE "C"' if column == "office" else f'"{column}"'
-        for column in table.columns[: table.key]
-    ]
-    return ", ".join(order) or "1"
+        expected = list(rows)
+        found = await connection.fetch(table.query, len(expected) + PROBLEMS_MAX)
+        compare(table, expected, found, findings)
 
 
 def _accounts(book: Book) -> Rows:
     """The effective limits are the set ones, or where the account is beyond them: no order widened
     them, and every order that could narrow them did (protocol.md, "Limits")."""
     for number, row in sorted(book.accounts.items()):
-        yield (
-            number,
-            row.kind,
-            row.floor,
-            row.ceiling,
-            min(row.floor, row.balance - row.held),
-            max(row.ceiling, row.balance),
-            row.balance,
-            row.held,
-            row.seq,
-            row.last,
-            row.deviceless,
-            row.closed,
-        )
+        lowest = min(row.floor, row.balance - row.held)
+        highest = max(row.ceiling, row.balance)
+        limits = (row.floor, row.ceiling, lowest, highest)
+        flags = (row.deviceless, row.closed)
+        yield (number, row.kind, *limits, row.balance, row.held, row.seq, row.last, *flags)
 
 
 def _holders(book: Book) -> Rows:
@@ -100,49 +101,22 @@ def _holders(book: Book) -> Rows:
 
 
 def _devices(book: Book) -> Rows:
-    for key, row in sorted(book.devices.items(), key=lambda item: item[0]):
-        yield (
-            key,
-            row.person,
-            row.role,
-            row.label,
-            row.status,
-            row.active_from,
-            row.capped_until,
-            row.spent,
-        )
+    for key, row in sorted(book.devices.items()):
+        times = (row.active_from, row.capped_until)
+        yield (key, row.person, row.role, row.label, row.status, *times, row.spent)
 
 
 def _holds(book: Book) -> Rows:
     for index, row in sorted(book.holds.items()):
-        claimed_at, claimed = row.claim or (None, None)
-        yield (
-            index,
-            row.account,
-            row.payee[0] if row.payee else None,
-            row.amount,
-            row.until,
-            row.window[0] if row.window else None,
-            row.coordinator,
-            None,
-            claimed_at,
-            claimed,
-        )
+        payee, window = (*row.payee, None)[0], (*row.window, None)[0]
+        terms = (row.amount, row.until, window, row.coordinator, None)
+        yield (index, row.account, payee, *terms, *(row.claim or (None, None)))
 
 
 def _mandates(book: Book) -> Rows:
     for index, row in sorted(book.mandates.items()):
-        yield (
-            index,
-            row.account,
-            row.person,
-            list(row.scope),
-            row.cap,
-            row.window,
-            row.until,
-            row.began,
-            row.used,
-        )
+        terms = (list(row.scope), row.cap, row.window, row.until)
+        yield (index, row.account, row.person, *terms, row.began, row.used)
 
 
 def _invitations(book: Book) -> Rows:

@@ -6,7 +6,7 @@ from node.check.book import COMMUNITY, SUSPENSE, TREASURY, Book, Effect
 from node.check.fields import AMOUNT_MAX
 from node.check.findings import WrongEntry
 from node.check.opening import Opened
-from node.check.powers import by_committee, by_coordinator, for_account
+from node.check.powers import by_committee, by_coordinator, for_account, in_household
 
 MOVES_TOKENS = ("pay", "settle", "sell", "redeem", "levy", "payout")
 """What can be reversed."""
@@ -83,16 +83,18 @@ def _by_the_circle(book: Book, entry: Opened, sign: int) -> Effect:
 
 
 def reverse(book: Book, entry: Opened) -> Effect:
-    """The mirror image of an earlier entry, once; another officer's act takes the committee."""
+    """The mirror image of an earlier entry, once; another officer's act, and what the signer's own
+    household paid or got, takes the committee."""
     (index,) = entry.act
-    earlier = book.transfers.get(index) if index < entry.index else None
+    earlier = book.transfers.get(index) if index < entry.number else None
     if earlier is None or earlier.order not in MOVES_TOKENS:
         raise WrongEntry(f"it reverses entry {index}, which moved no tokens")
     if index in book.reversed:
         raise WrongEntry(f"it reverses entry {index}, which was reversed before")
     book.reversed.add(index)
     authority = by_coordinator(book, entry)
-    if earlier.authority == "officer" and earlier.person != entry.person:
+    anothers = earlier.authority == "officer" and earlier.person != entry.person
+    if anothers or in_household(book, entry.person, *(number for number, _ in earlier.moved)):
         by_committee(book, entry)
     for number, _ in earlier.moved:
         book.account(number)
@@ -100,14 +102,20 @@ def reverse(book: Book, entry: Opened) -> Effect:
 
 
 def close(book: Book, entry: Opened) -> Effect:
-    """The community takes over what is left, or owed."""
-    authority = by_coordinator(book, entry)
+    """The community takes over what is left, or owed; the committee decides where a coordinator
+    would be rid of their own debt, or the community cannot bear it."""
     members_account(book, entry.account)
-    row = book.accounts[entry.account]
+    row, community = book.accounts[entry.account], book.accounts[COMMUNITY]
+    borne = community.balance - community.held + row.balance >= community.floor
+    if row.balance < 0 and (not borne or in_household(book, entry.person, entry.account)):
+        authority = by_committee(book, entry)
+    else:
+        authority = by_coordinator(book, entry)
     if row.held or any(entry.account in hold.payee for hold in book.holds.values()):
         raise WrongEntry("it closes an account from or for which tokens are set aside")
     row.closed = True
     book.granted += row.floor
+    book.end_mandates(entry.account)
     left = row.balance
     own = (entry.account, -left, 0)
     return Effect(authority, (own, (COMMUNITY, left, 0)) if left else (own,))

@@ -12,15 +12,21 @@ from ledger import merkle
 from node.check.findings import Findings
 from node.check.founding import Identity
 from node.check.opening import is_signed
-from node.check.rows import Beside, Connection, Table
+from node.check.rows import Beside, Table
+from node.connections import Connection
 
 WIDTH = 256
 HASH_BYTES = 32
-# A tile is written with the entry that fills it: number (index + 1) * 256 ** (level + 1).
-TILES = """
+# A tile is written with the entry that fills it.
+TILES = Table(
+    "tiles",
+    """
     SELECT (index + 1) * 256::numeric ^ (level + 1) - 1 AS entry, level, index, data
     FROM tiles ORDER BY 1, 2
-"""
+    """,
+    3,
+    0,
+)
 
 
 class Tree:
@@ -29,8 +35,7 @@ class Tree:
     def __init__(self) -> None:
         self.size = 0
         self.levels: list[list[bytes]] = []
-        table = Table("tiles", ("entry", "level", "index", "data"), 3, 0)
-        self._tiles = Beside(table, TILES, 64)
+        self._tiles = Beside(TILES, 64)
 
     async def grow(
         self, connection: Connection, leaf_hashes: Sequence[bytes], findings: Findings
@@ -64,7 +69,7 @@ class Tree:
 
     async def rest(self, connection: Connection, findings: Findings) -> None:
         """Note tiles that belong to no part of the tree."""
-        await self._tiles.rest(connection, findings)
+        compare_tiles([], await self._tiles.rest(connection), findings)
 
     def frontier(self) -> list[tuple[int, bytes]]:
         """The complete subtrees of the size's binary digits, largest first: (leaves, hash)."""
@@ -138,9 +143,7 @@ def check_checkpoint(head: asyncpg.Record, identity: Identity, findings: Finding
     key_id = sha256(material).digest()[:4]
     lines = signatures.split("\n")
     good = [
-        line
-        for line in lines[:-1]
-        if _is_signature_line(line, text.encode(), identity, key_id)
+        line for line in lines[:-1] if _is_signature_line(line, text.encode(), identity, key_id)
     ]
     if lines[-1] or not good:
         findings.note(None, "head", "its checkpoint is not signed by the log key of leaf 0")
@@ -154,8 +157,4 @@ def _is_signature_line(line: str, text: bytes, identity: Identity, key_id: bytes
         blob = b64decode(parts[2], validate=True)
     except ValueError:
         return False
-    return (
-        blob[:4] == key_id
-        and len(blob) == 68
-        and is_signed(text, blob[4:], identity.log_key)
-    )
+    return blob[:4] == key_id and len(blob) == 68 and is_signed(text, blob[4:], identity.log_key)

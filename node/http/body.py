@@ -109,6 +109,9 @@ async def _send_continue(request: web.BaseRequest) -> None:
     """Ask for the body, if the client waits to be asked (RFC 9110 section 10.1.1)."""
     expectation = request.headers.get("Expect", "")
     if request.version >= HttpVersion11 and expectation.lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        try:
+            await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        except ConnectionError:
+            raise ClientGoneError from None
         # aiohttp takes bytes written for a response begun, and would not answer an error.
         request.writer.output_size = 0

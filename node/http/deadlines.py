@@ -13,8 +13,11 @@ from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import cast
 
-from aiohttp import web
+from aiohttp import StreamReader, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import HttpVersion10, RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
+from yarl import URL
 
 from ledger.errors import TallystickError
 from node.errors import HeadersTooLarge, HttpMalformed, InternalError, Overloaded
@@ -39,7 +42,7 @@ class _Phase(Enum):
 class Connection(web.RequestHandler):
     """One client's connection, with the time by which it must have moved on."""
 
-    __slots__ = ("_limits", "_link", "_phase", "_read_by", "_server", "_write_by")
+    __slots__ = ("_limits", "_link", "_phase", "_read_by", "_server", "_unsent", "_write_by")
 
     def __init__(self, server: DeadlineServer, loop: asyncio.AbstractEventLoop) -> None:
         limits = server.limits
@@ -59,16 +62,25 @@ class Connection(web.RequestHandler):
         self._phase = _Phase.HEADER
         self._read_by = loop.time() + limits.header_seconds
         self._write_by = math.inf
+        self._unsent = 0
 
     @property
-    def cut_at(self) -> float:
-        """When this connection is cut unless something happens, in the event loop's time."""
-        return min(self._read_by, self._write_by)
+    def idle_until(self) -> float:
+        """When this connection's idleness ends; never, if a request is on its way."""
+        return self._read_by if self._phase is _Phase.IDLE else math.inf
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether it waits between two requests, so that cutting it loses nothing."""
-        return self._phase is _Phase.IDLE
+    def is_late(self, now: float) -> bool:
+        """Tell whether the time is over; a client that has read on since gets it again."""
+        if self._write_by < now and self._link is not None:
+            left = self._link.get_write_buffer_size()
+            if left < self._unsent:
+                self._await_reader(now)
+        return min(self._read_by, self._write_by) < now
+
+    def _await_reader(self, now: float) -> None:
+        assert self._link is not None
+        self._unsent = self._link.get_write_buffer_size()
+        self._write_by = now + self._limits.write_seconds
 
     def cut(self) -> None:
         """End the connection at once; what it has not read by now, it won't."""
@@ -115,17 +127,18 @@ class Connection(web.RequestHandler):
                 self._read_by = now + self._limits.keep_alive_seconds
             else:
                 self._phase = _Phase.CLOSING
-                self._read_by = now + self._limits.write_seconds
+                self._await_reader(now)
 
     def pause_writing(self) -> None:
         """The client leaves its answer unread."""
         super().pause_writing()
-        self._write_by = self._loop.time() + self._limits.write_seconds
+        self._await_reader(self._loop.time())
 
     def resume_writing(self) -> None:
         """The client has read on."""
         super().resume_writing()
-        self._write_by = math.inf
+        if self._phase is not _Phase.CLOSING:
+            self._write_by = math.inf
 
     def handle_error(
         self,
@@ -137,6 +150,8 @@ class Connection(web.RequestHandler):
         """Answer what aiohttp's parser could not read, as a problem and without its address."""
         if request.writer.output_size > 0:
             raise ConnectionResetError("the answer had begun")
+        if status >= 500:
+            self.log_exception("The application let an exception out", exc_info=exc)
         return self._server.refuse_unparsed(status, exc, message)
 
 
@@ -151,7 +166,7 @@ class DeadlineServer(web.Server):
     def __init__(
         self, answer: Answer, refuse: Refuse, limits: HttpLimits, metrics: HttpMetrics
     ) -> None:
-        super().__init__(self._start)
+        super().__init__(self._start, request_factory=self._read_request)
         self.limits = limits
         self.busy = _serialise(refuse(Overloaded()))
         self._answer = answer
@@ -164,6 +179,20 @@ class DeadlineServer(web.Server):
         """Make the protocol of one accepted connection."""
         return Connection(self, asyncio.get_running_loop())
 
+    def _read_request(
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: asyncio.Task[None],
+    ) -> web.BaseRequest:
+        if message.url is None:
+            # aiohttp's parser lets a CONNECT without a target through, and then trips over it.
+            message = message._replace(url=URL("/"), version=HttpVersion10)
+        loop = asyncio.get_running_loop()
+        return web.BaseRequest(message, payload, protocol, writer, task, loop)
+
     async def _start(self, request: web.BaseRequest) -> web.StreamResponse:
         cast(Connection, request.protocol).request_started()
         return await self._answer(request)
@@ -171,12 +200,8 @@ class DeadlineServer(web.Server):
     def admit(self, connection: Connection) -> bool:
         """Count a new connection, in place of an idle one if need be; False if there is no room."""
         if len(self._open) >= self.limits.connections_max:
-            idle = min(
-                (one for one in self._open if one.is_idle),
-                key=lambda one: one.cut_at,
-                default=None,
-            )
-            if idle is None:
+            idle = min(self._open, key=lambda one: one.idle_until)
+            if idle.idle_until == math.inf:
                 self._metrics.connections_refused.inc()
                 return False
             self._cut(idle)
@@ -213,7 +238,7 @@ class DeadlineServer(web.Server):
         while True:
             await asyncio.sleep(min(1.0, shortest / 5))
             now = loop.time()
-            for late in [one for one in self._open if one.cut_at < now]:
+            for late in [one for one in self._open if one.is_late(now)]:
                 self._cut(late)
 
     def _cut(self, connection: Connection) -> None:

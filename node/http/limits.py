@@ -32,9 +32,9 @@ class HttpLimits:
     """From the first byte of a request, or from connecting, to the end of its header."""
     body_seconds: float = 10.0
     """For a body, and one second more for each ``body_bytes_per_second`` that arrived."""
-    body_bytes_per_second: int = 16_384
-    write_seconds: float = 15.0
-    """How long a client may leave a response unread before the connection is cut."""
+    body_bytes_per_second: int = 8_192
+    write_seconds: float = 30.0
+    """How long a client may read nothing of a response before the connection is cut."""
     keep_alive_seconds: float = 75.0
     """How long a connection may idle between two requests."""
     shutdown_seconds: float = 10.0

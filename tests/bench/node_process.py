@@ -85,3 +85,5 @@ def serving(directory: Path, invitation: str) -> Iterator[NodeProcess]:
     finally:
         process.terminate()
         process.wait(60)
+        if process.stdout is not None:
+            process.stdout.close()
