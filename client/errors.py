@@ -302,3 +302,13 @@ class InputRefused(TallystickError):
     """What was asked for cannot be meant; the message says what to write instead."""
 
     code = "input-refused"
+
+
+class DemoFailed(TallystickError):
+    """The demo did not go as it is told; ``reason`` completes "The demo cannot go on: ..."."""
+
+    code = "demo-failed"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The demo cannot go on: {reason}.")

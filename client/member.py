@@ -32,7 +32,12 @@ from client.records import KeptReceipt, PinnedCircle, UnansweredOrder
 from client.transport import Patience
 from client.views import Me
 from ledger import declarations, keys, orders
-from ledger.declarations import SESSION_LIFETIME_MS_MAX, Enrolment, SessionOpening
+from ledger.declarations import (
+    SESSION_LIFETIME_MS_MAX,
+    Enrolment,
+    PaymentRequest,
+    SessionOpening,
+)
 from ledger.orders import PAPER_PERSON, SignedOrder
 
 Outcome = Proved | NodeRefused | OrderLost | ReceiptInvalid
@@ -136,7 +141,7 @@ class Member:
         """
         circle = self.circle.circle_id
         signatory = signatory or self._signatory()
-        intent = draft.intent(circle) if intent is None else intent
+        intent = intent or draft.intent(circle, self.membership.device_key)
         fresh = False
 
         def sign(nonce: int) -> UnansweredOrder:
@@ -171,6 +176,10 @@ class Member:
         if "coordinator" in (await self.me()).offices:
             return Signatory(self.person, self._seed, (seed,))
         return Signatory(PAPER_PERSON, seed)
+
+    def sign_request(self, request: PaymentRequest) -> bytes:
+        """A payment request signed with this device, as it travels."""
+        return declarations.sign_request(request, self._seed)
 
     def enrolment(self, now: int) -> bytes:
         """This device's own signed enrolment; ``now`` in Unix milliseconds."""

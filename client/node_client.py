@@ -27,7 +27,7 @@ from client.json_fields import Fields, parse_fields
 from client.node_session import NodeSession
 from client.records import KeptReceipt
 from client.transport import Patience, Transport
-from client.views import OfficerView, RequestView, read_officer, read_request
+from client.views import OfficerView, read_officer
 from ledger.codec import to_base64url
 from ledger.note import NOTE_BYTES_MAX
 from ledger.receipt import RECEIPT_BYTES_MAX
@@ -109,10 +109,6 @@ class NodeClient:
         )
         answer = parse_fields(response.body, "its answer")
         return NodeSession(self._transport, answer.text("token", 512), answer.integer("expires"))
-
-    async def request(self, request_id: bytes) -> RequestView:
-        """A payment request by its 32-byte id."""
-        return read_request(await self._get(f"/api/v1/requests/{request_id.hex()}"))
 
     async def officers(self) -> tuple[OfficerView, ...]:
         """Who holds an office."""

@@ -143,6 +143,10 @@ class NodeSession:
         )
         return read_request(parse_fields(response.body, "its answer"))
 
+    async def request(self, request_id: bytes) -> RequestView:
+        """A payment request by its 32-byte id, for whoever was given it."""
+        return read_request(await self._get(f"/api/v1/requests/{request_id.hex()}"))
+
     async def requests(self, account: int) -> AsyncIterator[RequestView]:
         """The payment requests of an account, newest first."""
         cursor: str | None = None
@@ -156,10 +160,18 @@ class NodeSession:
             if cursor is None or not requests:
                 return
 
-    async def holds(self, account: int) -> tuple[HoldView, ...]:
-        """What is set aside from or for an account."""
-        answer = await self._get("/api/v1/holds", {"account": str(account)})
-        return answer.objects("holds", HOLDS_MAX, read_hold)
+    async def holds(self, account: int) -> AsyncIterator[HoldView]:
+        """What is set aside from or for an account, oldest first."""
+        cursor: str | None = None
+        while True:
+            parameters = {"account": str(account), **_cursor(cursor)}
+            answer = await self._get("/api/v1/holds", parameters)
+            holds = answer.objects("holds", HOLDS_MAX, read_hold)
+            for hold in holds:
+                yield hold
+            cursor = answer.optional("next", answer.text)
+            if cursor is None or not holds:
+                return
 
     async def _get(self, path: str, parameters: dict[str, str] | None = None) -> Fields:
         response = await self._transport.request(

@@ -48,15 +48,30 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True)
 class MandateView:
-    """A mandate by its entry's ``index``: ``person`` may act for ``account``."""
+    """A mandate by its entry's ``index``: ``person`` may act for ``account``.
+
+    At most ``cap`` minor units go in each ``window`` milliseconds. It was ``given`` by the one who
+    asks, or else received. The handles are the account's and the person's.
+    """
 
     index: int
     account: int
+    account_handle: str | None
     person: int
+    person_handle: str | None
     scope: tuple[str, ...]
     cap: int
     window: int
     until: int
+    given: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the person should know of, such as a new device that nobody here may know."""
+
+    code: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +85,7 @@ class Me:
     accounts: tuple[AccountView, ...]
     devices: tuple[DeviceView, ...]
     mandates: tuple[MandateView, ...]
+    notices: tuple[Notice, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +109,11 @@ class Counterparty:
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One line of an account's statement; ``by`` is the handle of who did it for the holder."""
+    """One line of an account's statement.
+
+    ``by`` is the handle of the officer or helper who ordered it, ``slip`` the channel and number of
+    the paper it was entered from.
+    """
 
     seq: int
     entry: int
@@ -107,6 +127,7 @@ class StatementLine:
     text: str | None = field(default=None, repr=False)
     happened_on: date | None = None
     reference: str | None = None
+    slip: tuple[str, str] | None = None
     by: str | None = None
     order_id: bytes | None = None
 
@@ -130,6 +151,7 @@ class RequestView:
     amount: int
     expires: int
     text: str | None
+    salt: bytes | None = field(repr=False)
     paid_by: int | None
     wire: bytes = field(repr=False)
 
@@ -155,10 +177,11 @@ class OfficerView:
 
     person: int
     office: str
+    handle: str | None = None
 
 
-def _handle(fields: Fields) -> str | None:
-    return fields.optional("handle", lambda name: fields.text(name, 32))
+def _handle(fields: Fields, name: str = "handle") -> str | None:
+    return fields.optional(name, lambda name: fields.text(name, 32))
 
 
 def _name(fields: Fields) -> str | None:
@@ -198,12 +221,19 @@ def read_mandate(mandate: Fields) -> MandateView:
     return MandateView(
         index=mandate.integer("index"),
         account=mandate.integer("account", 1),
+        account_handle=_handle(mandate, "account_handle"),
         person=mandate.integer("person", 1),
+        person_handle=_handle(mandate, "person_handle"),
         scope=mandate.texts("scope", 32),
         cap=mandate.integer("cap"),
         window=mandate.integer("window", 1),
         until=mandate.integer("until"),
+        given=mandate.boolean("given"),
     )
+
+
+def read_notice(notice: Fields) -> Notice:
+    return Notice(notice.text("code", 64), notice.text("text", 1000))
 
 
 def read_me(me: Fields) -> Me:
@@ -215,6 +245,7 @@ def read_me(me: Fields) -> Me:
         accounts=me.objects("accounts", COUNT_MAX, read_account),
         devices=me.objects("devices", COUNT_MAX, read_device),
         mandates=me.objects("mandates", COUNT_MAX, read_mandate),
+        notices=me.objects("notices", COUNT_MAX, read_notice),
     )
 
 
@@ -233,13 +264,16 @@ def read_statement(page: Fields) -> StatementPage:
 
 
 def read_line(line: Fields) -> StatementLine:
-    counterparty = by = None
+    counterparty = by = slip = None
     if "counterparty" in line:
         other = line.fields("counterparty")
         counterparty = Counterparty(other.integer("account", 1), _handle(other), _name(other))
     if "by" in line:
         actor = line.fields("by")
         by = _handle(actor) or f"person {actor.integer('person')}"
+    if "slip" in line:
+        paper = line.fields("slip")
+        slip = (paper.text("channel", 32), paper.text("number", 32))
     return StatementLine(
         seq=line.integer("seq", 1),
         entry=line.integer("entry"),
@@ -253,6 +287,7 @@ def read_line(line: Fields) -> StatementLine:
         text=line.optional("text", line.text),
         happened_on=line.optional("happened_on", lambda name: _read_date(line, name)),
         reference=line.optional("reference", lambda name: line.text(name, 64)),
+        slip=slip,
         by=by,
         order_id=line.optional("order_id", lambda name: line.hexadecimal(name, 32)),
     )
@@ -274,6 +309,7 @@ def read_request(request: Fields) -> RequestView:
         amount=request.integer("amount", 1),
         expires=request.integer("expires"),
         text=request.optional("text", request.text),
+        salt=request.optional("salt", request.binary),
         paid_by=request.optional("paid_by", request.integer),
         wire=request.binary("wire"),
     )
@@ -294,4 +330,4 @@ def read_hold(hold: Fields) -> HoldView:
 
 
 def read_officer(officer: Fields) -> OfficerView:
-    return OfficerView(officer.integer("person", 1), officer.text("office", 32))
+    return OfficerView(officer.integer("person", 1), officer.text("office", 32), _handle(officer))

@@ -111,6 +111,12 @@ class Invite(NamedTuple):
     until: int
 
 
+class Uninvite(NamedTuple):
+    """Takes back an invitation that nobody has used yet."""
+
+    key: bytes
+
+
 class Join(NamedTuple):
     """A new device's own order: opens the account that the invitation promises."""
 
@@ -242,6 +248,7 @@ Act = (
     | Payout
     | Reverse
     | Invite
+    | Uninvite
     | Join
     | Open
     | Close

@@ -49,7 +49,10 @@ class Rules(NamedTuple):
 
 
 class Certificate(NamedTuple):
-    """What the identity key certifies: the working keys of one epoch, one key per role."""
+    """What the identity key certifies: the working keys of one epoch, one key per role.
+
+    ``terms`` is the :func:`terms_hash` of all else that leaf 0 says.
+    """
 
     circle: bytes
     epoch: int
@@ -58,12 +61,23 @@ class Certificate(NamedTuple):
     witness: bytes
     link: bytes
     decision: bytes
+    terms: bytes
+
+
+class Previous(NamedTuple):
+    """The end of the epoch before: its last known head, and the root over its accounts."""
+
+    origin: str
+    size: int
+    root: bytes
+    state: bytes
 
 
 class Charter(NamedTuple):
     """The public part of leaf 0.
 
-    ``previous`` is () or ((origin, size, root),) of the epoch before.
+    ``previous`` is () or ((origin, size, root, state),) of the epoch before: the last head known,
+    and the root over its accounts as a state entry has it.
     """
 
     identity: bytes
@@ -71,7 +85,7 @@ class Charter(NamedTuple):
     signature: bytes
     rules: bytes
     paper: bytes
-    previous: tuple[tuple[str, int, bytes], ...]
+    previous: tuple[Previous, ...]
 
 
 _key = binary(keys.KEY_BYTES)
@@ -104,8 +118,14 @@ _CERTIFICATE = codec.record(
     witness=_key,
     link=_key,
     decision=_key,
+    terms=binary(keys.HASH_BYTES),
 )
-_PREVIOUS = codec.record(origin=ascii_text(1, 255), size=integer(0), root=binary(keys.HASH_BYTES))
+_PREVIOUS = codec.record(
+    origin=ascii_text(1, 255),
+    size=integer(1),
+    root=binary(keys.HASH_BYTES),
+    state=binary(keys.HASH_BYTES),
+)
 _CHARTER = codec.record(
     identity=_key,
     certificate=binary(1, 1024),
@@ -151,6 +171,11 @@ def _check_rules(rules: Rules) -> None:
         raise MalformedObject("charter", "members start with more credit than the largest allowed")
 
 
+def terms_hash(rules: bytes, paper: bytes, previous: tuple[Previous, ...]) -> bytes:
+    """What the certificate commits to: the encoded rules, the paper key, the epoch before."""
+    return keys.object_id(keys.TERMS, codec.encode((rules, paper, previous)))
+
+
 def certify(certificate: Certificate, identity_seed: bytes) -> tuple[bytes, bytes]:
     """The certificate's bytes and the identity key's signature over them."""
     body = codec.write(certificate, _CERTIFICATE, CHARTER_BYTES_MAX, "certificate")
@@ -165,7 +190,7 @@ def open_certificate(body: bytes, signature: bytes, identity: bytes) -> Certific
     keys.verify(keys.CERTIFICATE, body, signature, identity)
     if certificate.circle != keys.circle_id(identity):
         raise MalformedObject("certificate", "its circle is not the identity key's")
-    roles = (identity, *certificate[3:])
+    roles = (identity, *certificate[3:7])
     if len(set(roles)) != len(roles):
         raise MalformedObject("certificate", "one key has two roles")
     return certificate
@@ -181,6 +206,13 @@ def decode_charter(data: bytes) -> tuple[Charter, Certificate, Rules]:
     charter = Charter._make(codec.decode(data, _CHARTER, CHARTER_BYTES_MAX, "charter"))
     certificate = open_certificate(charter.certificate, charter.signature, charter.identity)
     keys.check_public_key(charter.paper)
-    if charter.paper in (charter.identity, *certificate[3:]):
+    if charter.paper in (charter.identity, *certificate[3:7]):
         raise MalformedObject("charter", "the paper key has another role too")
-    return charter, certificate, decode_rules(charter.rules)
+    if certificate.terms != terms_hash(charter.rules, charter.paper, charter.previous):
+        raise MalformedObject("charter", "the certificate is for other terms")
+    rules = decode_rules(charter.rules)
+    if certificate.origin != origin_of(rules.address, certificate.circle, certificate.epoch):
+        raise MalformedObject("charter", f"{certificate.origin} is not this circle's origin")
+    if bool(charter.previous) != (certificate.epoch > 1):
+        raise MalformedObject("charter", "only an epoch after the first follows another")
+    return charter, certificate, rules

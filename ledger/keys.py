@@ -21,6 +21,7 @@ SIGNATURE_BYTES = 64
 
 CIRCLE = b"tallystick/circle/v1\0"
 CERTIFICATE = b"tallystick/certificate/v1\0"
+TERMS = b"tallystick/terms/v1\0"
 ORDER = b"tallystick/order/v1\0"
 ENROLMENT = b"tallystick/enrolment/v1\0"
 INVITATION = b"tallystick/invitation/v1\0"
@@ -34,6 +35,7 @@ OPENING = b"tallystick/opening/v1\0"
 CONTEXTS = (
     CIRCLE,
     CERTIFICATE,
+    TERMS,
     ORDER,
     ENROLMENT,
     INVITATION,

@@ -37,6 +37,7 @@ from ledger.acts import Revoke as Revoke
 from ledger.acts import Sell as Sell
 from ledger.acts import Settle as Settle
 from ledger.acts import Thaw as Thaw
+from ledger.acts import Uninvite as Uninvite
 from ledger.acts import Unmandate as Unmandate
 from ledger.acts import Veto as Veto
 from ledger.codec import AMOUNT_MAX, Shape, array_of, ascii_text, binary, integer, one_of, optional
@@ -196,6 +197,7 @@ _KINDS: dict[str, tuple[type[Any], dict[str, Shape]]] = {
             "until": _time,
         },
     ),
+    "uninvite": (Uninvite, {"key": _key}),
     "join": (Join, {"invitation": _key, "signature": binary(keys.SIGNATURE_BYTES)}),
     "open": (
         Open,
@@ -242,12 +244,22 @@ _KINDS: dict[str, tuple[type[Any], dict[str, Shape]]] = {
 }
 
 ORDER_KINDS = tuple(_KINDS)
+WITHOUT_ACCOUNT = frozenset(
+    "reverse invite uninvite join open enrol revoke freeze thaw veto unmandate appoint dismiss "
+    "amend".split()
+)
+"""The kinds whose header names no account: it is 0 there. ``join`` names no person either."""
+
+
 _KIND_OF: dict[type[Any], str] = {act: kind for kind, (act, _) in _KINDS.items()}
 
 
 def _header_of(kind: str) -> dict[str, Shape]:
-    """The header of one kind: only what a mandate can allow has a place for a slip or a mandate."""
+    """The header of one kind: whether it names an account and a person, and may have a slip or
+    mandate, which only what a mandate can allow has a place for."""
     fields = dict(_HEADER)
+    fields["account"] = integer(0, 0) if kind in WITHOUT_ACCOUNT else _number
+    fields["person"] = integer(0, 0) if kind == "join" else _number
     if kind not in MANDATE_SCOPE:
         fields |= {"slip": _absent, "mandate": _absent}
     if kind == "join":

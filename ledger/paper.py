@@ -1,6 +1,7 @@
-"""Secrets on paper: how keys and invitations are printed, read aloud and typed (protocol.md, "Paper").
+"""Secrets on paper: how keys and invitations are printed, read aloud and typed.
 
-Crockford's base32 in groups of five, with two check bytes; what looks alike is read alike.
+Crockford's base32 in groups of five, with two check bytes; what looks alike is read alike. See
+protocol.md, "Paper".
 """
 
 from __future__ import annotations

@@ -70,6 +70,9 @@ async def write_changes(connection: Connection, entry: int, changes: Iterable[Ch
 
 async def _put_holders(connection: Connection, account: int, holders: frozenset[int]) -> None:
     await connection.execute(
+        "INSERT INTO persons SELECT unnest($1::bigint[]) ON CONFLICT DO NOTHING", list(holders)
+    )
+    await connection.execute(
         "DELETE FROM holders WHERE account = $1 AND person <> ALL($2)", account, list(holders)
     )
     await connection.execute(
@@ -105,8 +108,8 @@ async def _put_hold(connection: Connection, hold: OpenHold) -> None:
     await connection.execute(
         """
         INSERT INTO holds (index, account, payee, amount, until, claim_window, coordinator,
-            evidence, claimed_at, claimed)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            evidence, claimed_at, claimed, counted)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
         ON CONFLICT (index) DO UPDATE
             SET claimed_at = excluded.claimed_at, claimed = excluded.claimed
         """,
@@ -120,6 +123,7 @@ async def _put_hold(connection: Connection, hold: OpenHold) -> None:
         hold.evidence,
         claimed_at,
         claimed,
+        hold.counted,
     )
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import asyncpg
 import structlog
@@ -16,18 +18,23 @@ from prometheus_client import CollectorRegistry
 from ledger.note import make_signer
 from node.config import Config
 from node.connections import Connection, Pool
-from node.errors import AnotherWriter, DatabaseUnsuitable, HistoryLost
+from node.errors import AnotherWriter, DatabaseUnsuitable
 from node.keyring import check_keyring, read_keyring
 from node.loading import load
 from node.mark import Mark
 from node.migrate import migrate, service_role
 from node.postgres import Postgres, embedded_postgres, running_postgres
 from node.verifier import Verifier
-from node.writer import Writer
+from node.writer import CONNECTION_LOST, Writer
 
 POOL_CONNECTIONS_MAX = 8
 PURGE_SECONDS = 600
 STATEMENT_SECONDS_MAX = 60
+LOCK_SECONDS_MAX = 5
+CLOSE_SECONDS_MAX = 5
+FREE_BYTES_MIN = 128 * 1024 * 1024
+"""With less room on its disk than this, a node only reads."""
+SPACE_SECONDS = 5
 
 log = structlog.get_logger()
 
@@ -113,12 +120,12 @@ async def open_circle(
             return await _connect_writer(dsn, config.schema)
 
         connection = await connect()
+        stack.callback(connection.terminate)  # where something on the way is not as it must be
         loaded = await load(connection)
         keyring = read_keyring(config.keys)
         check_keyring(keyring, loaded.certificate)
         mark = Mark(config.directory / "mark")
         stack.callback(mark.close)
-        _check_rollback(mark, loaded.state.size)
         pool = await asyncpg.create_pool(
             dsn,
             min_size=1,
@@ -132,13 +139,15 @@ async def open_circle(
         signer = make_signer(loaded.certificate.origin, keyring.log)
         writer = Writer(connect, signer, mark, clock, steady, entropy, loaded, connection)
         stack.push_async_callback(_close_writer, writer)
-        async with _owned(writer.run(), _purge(pool, clock)):
+        writer.raise_mark()
+        watch = _watch_space(writer, config.directory)
+        async with _owned(writer.run(), _purge_forever(pool, clock), watch):
             yield Circle(config, writer, verifier, pool, clock, CollectorRegistry())
 
 
 @asynccontextmanager
 async def _owned(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run background work for as long as the body; its failure ends the body, and comes out of it."""
+    """Run background work for as long as the body, which its failure ends, to come out of it."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job) for job in work]
@@ -150,7 +159,9 @@ async def _owned(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
 
 
 async def _close_writer(writer: Writer) -> None:
-    await writer.connection.close()
+    """All that was answered for is committed, so that a connection may as well be dropped."""
+    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        await writer.connection.close(timeout=CLOSE_SECONDS_MAX)
 
 
 def _settings(schema: str) -> dict[str, str]:
@@ -158,14 +169,21 @@ def _settings(schema: str) -> dict[str, str]:
 
 
 async def _connect_writer(dsn: str, schema: str) -> Connection:
-    """A connection that holds the circle's lock: to lose one is to lose the other."""
+    """A connection that holds the circle's lock: to lose one is to lose the other.
+
+    The session of a writer that was just killed may live on for a moment; so the lock is waited
+    for.
+    """
     connection: Connection = await asyncpg.connect(dsn, server_settings=_settings(schema))
-    locked = await connection.fetchval(
-        "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", f"tallystick writer {schema}"
-    )
-    if not locked:
-        await connection.close()
-        raise AnotherWriter()
+    try:
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'")
+            await connection.execute(
+                "SELECT pg_advisory_lock(hashtextextended($1, 0))", f"tallystick writer {schema}"
+            )
+    except asyncpg.LockNotAvailableError:
+        connection.terminate()
+        raise AnotherWriter() from None
     return connection
 
 
@@ -186,17 +204,35 @@ async def _check_settings(connection: Connection) -> None:
         )
 
 
-def _check_rollback(mark: Mark, size: int) -> None:
-    marked = mark.read()
-    if marked is not None and marked.size > size:
-        raise HistoryLost(size, marked.size, "this node's own mark")
+async def _watch_space(writer: Writer, directory: Path) -> None:
+    """Only read while the disk is almost full: PostgreSQL would stop, and not start again."""
+    reason = "its disk is almost full"
+    while True:
+        free = (await asyncio.to_thread(shutil.disk_usage, directory)).free
+        if writer.frozen is None and free < FREE_BYTES_MIN:
+            log.error("disk_almost_full", free=free)
+            writer.frozen = reason
+        elif writer.frozen == reason and free > 2 * FREE_BYTES_MIN:
+            log.info("disk_has_room", free=free)
+            writer.frozen = None
+        await asyncio.sleep(SPACE_SECONDS)
 
 
-async def _purge(pool: Pool, clock: Callable[[], int]) -> None:
-    """Drop what has expired: verdicts of orders that can no longer be sent, sessions, requests."""
+async def _purge_forever(pool: Pool, clock: Callable[[], int]) -> None:
     while True:
         await asyncio.sleep(PURGE_SECONDS)
-        now = clock()
-        await pool.execute("DELETE FROM verdicts WHERE expires < $1", now)
-        await pool.execute("DELETE FROM sessions WHERE expires < $1", now)
-        await pool.execute("DELETE FROM session_nonces WHERE expires < $1", now)
+        try:
+            await purge(pool, clock())
+        except (*CONNECTION_LOST, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("purge_failed", error=type(error).__name__)
+
+
+async def purge(pool: Pool, now: int) -> None:
+    """Drop what has expired: verdicts of orders that can no longer be sent, and sessions.
+
+    An order is over by log time, which never goes back. By a clock that is ahead for a while,
+    orders would be forgotten that can be sent again when it is right.
+    """
+    await pool.execute("DELETE FROM verdicts WHERE expires < (SELECT log_time FROM head)")
+    await pool.execute("DELETE FROM sessions WHERE expires < $1", now)
+    await pool.execute("DELETE FROM session_nonces WHERE expires < $1", now)

@@ -194,7 +194,11 @@ def serve(directory: Path) -> None:
             name = circle.writer.loaded.state.rules.name.decode()
             click.echo(f"Serving {name} at {listening.url}")
             sys.stdout.flush()
-            await stop.wait()
+            try:
+                await stop.wait()
+            except asyncio.CancelledError:  # its database or its writer is gone
+                circle.writer.stop()
+                raise
 
     run(job)
 

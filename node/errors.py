@@ -29,7 +29,9 @@
         RequestInvalid            parameters or a body that do not fit their schema
         NotFound                  nothing there by that number or id
         NotYours                  there, and not for the one who asks
+        TooManyOpenRequests       an account has as many open payment requests as it may
         SessionRefused            a session opening that is not accepted, or a token that is over
+      NotErasable               a person who is still a member, or an officer
       InternalError             a fault of the node's own, told without its details
 """
 
@@ -86,8 +88,8 @@ class HistoryLost(NodeUnfit):
     def __init__(self, found: int, known: int, witness: str) -> None:
         self.found, self.known = found, known
         super().__init__(
-            f"The database holds {found} entries, but {witness} knows of {known}: it is an old "
-            "backup. Restore the newest one, or begin a new epoch (see SECURITY.md)."
+            f"The {found} entries in the database do not continue the {known} that {witness} knows "
+            "of: it is an old backup. Restore the newest one; SECURITY.md says what to do when there is none."
         )
 
 
@@ -289,7 +291,21 @@ class NotYours(RequestError):
     code = "not-yours"
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"You may not see {what}; its holders and the coordinators may.")
+        super().__init__(
+            f"You may not see {what}: it is for those whom it is about, and for the officers."
+        )
+
+
+class TooManyOpenRequests(RequestError):
+    """An account that has ``limit`` payment requests which are neither paid nor over."""
+
+    code = "open-requests"
+
+    def __init__(self, account: int, limit: int) -> None:
+        self.account, self.limit = account, limit
+        super().__init__(
+            f"Account {account} has {limit} open payment requests; wait until some are over."
+        )
 
 
 class SessionRefused(RequestError):
@@ -299,6 +315,20 @@ class SessionRefused(RequestError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"You are not signed in: {reason}; sign in again.")
+
+
+class NotErasable(TallystickError):
+    """A person who still holds an open account or an office, so their name is still needed."""
+
+    code = "not-erasable"
+
+    def __init__(self, person: int, accounts: list[int], offices: list[str]) -> None:
+        self.person, self.accounts, self.offices = person, accounts, offices
+        held = [f"account {number}" for number in accounts]
+        held += [f"the office of {office}" for office in offices]
+        super().__init__(
+            f"Person {person} still holds {', '.join(held)}; close and dismiss first, then erase."
+        )
 
 
 class InternalError(TallystickError):

@@ -19,6 +19,7 @@ from ledger.charter import (
     encode_charter,
     encode_rules,
     origin_of,
+    terms_hash,
 )
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.decide import Decision, Facts, decide_order
@@ -62,10 +63,10 @@ def found(rules: Rules, now: int, entropy: Callable[[int], bytes]) -> Founded:
     identity_key = keys.public_key(identity)
     circle = keys.circle_id(identity_key)
     origin = origin_of(rules.address, circle, 1)
-    certificate, signature = certify(Certificate(circle, 1, origin, *public), identity)
-    charter = Charter(
-        identity_key, certificate, signature, encode_rules(rules), keys.public_key(paper), ()
-    )
+    encoded, paper_key = encode_rules(rules), keys.public_key(paper)
+    terms = terms_hash(encoded, paper_key, ())
+    certificate, signature = certify(Certificate(circle, 1, origin, *public, terms), identity)
+    charter = Charter(identity_key, certificate, signature, encoded, paper_key, ())
     state, first = genesis(encode_charter(charter), entropy(32), now)
     code = entropy(INVITATION_BYTES)
     batch = Batch(0, [first])

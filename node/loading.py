@@ -103,7 +103,6 @@ async def _load_accounts(connection: Connection, state: State) -> None:
         state.accounts[account.number] = account
         for person in account.holders:
             state.holdings.setdefault(person, set()).add(account.number)
-            state.persons.setdefault(person, set())
         if account.kind == "member" and not account.closed:
             state.granted -= account.floor
     state.next_account = max(FIRST_MEMBER, max(state.accounts) + 1)
@@ -116,6 +115,8 @@ async def _load_people(connection: Connection, state: State) -> None:
         device = Device(**row)
         state.devices[device.key] = device
         state.persons.setdefault(device.person, set()).add(device.key)
+    for row in await connection.fetch("SELECT person FROM persons"):
+        state.persons.setdefault(row["person"], set())
     for row in await connection.fetch("SELECT person, office FROM offices"):
         state.offices.add((row["person"], row["office"]))
     state.next_person = max(FIRST_MEMBER, max(state.persons) + 1)
@@ -125,7 +126,7 @@ async def _load_open_things(connection: Connection, state: State) -> None:
     for row in await connection.fetch(
         """
         SELECT index, account, payee, amount, until, claim_window, coordinator, evidence,
-            claimed_at, claimed
+            claimed_at, claimed, counted
         FROM holds
         """
     ):

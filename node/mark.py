@@ -31,6 +31,8 @@ class Mark:
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        marked = self.read()
+        self._size = -1 if marked is None else marked.size
 
     def read(self) -> Marked | None:
         """The mark, or None when there is none or it was torn."""
@@ -43,9 +45,12 @@ class Mark:
         return Marked(size, root)
 
     def write(self, marked: Marked) -> None:
-        """Replace the mark."""
+        """Replace the mark, unless it is further on: what was acknowledged stays so."""
+        if marked.size < self._size:
+            return
         body = _RECORD.pack(_MAGIC, *marked, 0)[:-4]
         os.pwrite(self._file, body + crc32(body).to_bytes(4, "big"), 0)
+        self._size = marked.size
 
     def close(self) -> None:
         os.close(self._file)

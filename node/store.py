@@ -148,7 +148,9 @@ async def commit(
     Raises HeadMoved when another writer was there first; asyncpg's errors otherwise.
     """
     async with connection.transaction():
-        if head is not None:
+        if head is None:
+            await _check_head(connection, batch.old_size)
+        else:
             await _write_head(connection, batch.old_size, head)
             await _write_accounts(connection, batch.entries, accounts)
             await _write_entries(connection, batch.entries)
@@ -159,6 +161,12 @@ async def commit(
             await _write_people(connection, batch)
         if batch.verdicts:
             await _write_verdicts(connection, batch.verdicts)
+
+
+async def _check_head(connection: Connection, size: int) -> None:
+    """Refusals are final too, so they are decided at the newest head or not at all."""
+    if await connection.fetchval("SELECT size FROM head FOR SHARE") != size:
+        raise HeadMoved(size)
 
 
 async def _write_head(connection: Connection, old_size: int, head: NewHead) -> None:

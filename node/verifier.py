@@ -69,8 +69,14 @@ class Verifier:
         self._busy -= 1
         if done.cancelled():
             return
-        for future, outcome in zip(futures, done.result(), strict=True):
-            if not future.done():
+        fault = done.exception()
+        outcomes = [None] * len(futures) if fault is not None else done.result()
+        for future, outcome in zip(futures, outcomes, strict=True):
+            if future.done():
+                continue
+            if fault is not None:
+                future.set_exception(fault)
+            else:
                 future.set_result(outcome)
         self._start(loop)
 

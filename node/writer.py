@@ -1,8 +1,8 @@
 """The one writer of a circle.
 
 It takes what came in while the last commit ran, decides it in order against the state in memory,
-writes everything in one transaction, moves the high-water mark, and only then answers. Whatever goes
-wrong in between, it throws the state away and reads it again: nothing half-done is ever kept.
+writes everything in one transaction, moves the high-water mark, and only then answers. Whatever
+goes wrong in between, it throws the state away and reads it again: nothing half-done is ever kept.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from ledger.decide import Decision, Facts, Prior, decide_order
 from ledger.errors import Refused, TallystickError
 from ledger.note import Signer
 from ledger.orders import SignedOrder
+from ledger.state import State
 from node.connections import Connection
-from node.errors import Frozen, HeadMoved, NodeUnfit, Overloaded, Quarantined
+from node.errors import Frozen, HistoryLost, NodeUnfit, Overloaded, Quarantined
 from node.loading import Head, Loaded, load
 from node.mark import Mark, Marked
 from node.store import Batch, Needs, NewHead, Text, VerdictRow, commit, look_up
@@ -39,21 +40,23 @@ CLOCK_BACK_MS_MAX = 60_000
 """How far it may be behind the last entry."""
 DAY_MS = 24 * 3600 * 1000
 
+QUARANTINED_MAX = 10_000
+
 CONNECTION_LOST = (
-    asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
     OSError,
 )
-"""The database is away, going down or full: the batch is tried again when it is back."""
+"""The database is away, going down, full or a standby: the batch is tried again when it is back."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """An order whose signatures were verified, its text, and what the text says for a new member."""
+    """An order whose signatures were verified, its text, and a new member's names out of it."""
 
     signed: SignedOrder
     text: Text | None = None
@@ -110,6 +113,8 @@ class Writer:
     frozen: str | None = None
     _queue: deque[Parcel] = field(default_factory=deque)
     _queued: int = 0
+    _writing: list[Parcel] = field(default_factory=list)
+    _quarantined: set[bytes] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _drift: int | None = None
 
@@ -123,27 +128,38 @@ class Writer:
 
         Raises Overloaded or Frozen: then nothing was decided, and the same may be sent again.
         """
-        if self.frozen is not None:
-            raise Frozen(self.frozen)
-        if self._queued + len(submissions) > QUEUE_ORDERS_MAX:
-            raise Overloaded()
+        self.check_room(len(submissions))
         answer: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._queue.append(Parcel(submissions, answer))
         self._queued += len(submissions)
         self._wake.set()
         return await answer
 
+    def check_room(self, count: int) -> None:
+        """Raise Overloaded or Frozen if as many orders would not be taken now."""
+        if self.frozen is not None:
+            raise Frozen(self.frozen)
+        if self._queued + count > QUEUE_ORDERS_MAX:
+            raise Overloaded()
+
     async def run(self) -> None:
         """Write batches until cancelled. Raises NodeUnfit when the log is no longer ours."""
         try:
             while True:
                 await self._wake.wait()
-                parcels = self._take()
-                await self._write(parcels)
+                self._writing = self._take()
+                await self._write(self._writing)
         finally:
-            for parcel in self._queue:
-                if not parcel.answer.done():
-                    parcel.answer.set_exception(Frozen("the node is stopping"))
+            self.stop()
+
+    def stop(self) -> None:
+        """Take no more orders, and let go of all that wait; those in mid-commit may be decided."""
+        self.frozen = "the node is stopping"
+        for parcel in (*self._writing, *self._queue):
+            if not parcel.answer.done():
+                parcel.answer.set_exception(Frozen(self.frozen))
+        self._queue.clear()
+        self._queued = 0
 
     def _take(self) -> list[Parcel]:
         taken: list[Parcel] = []
@@ -186,15 +202,26 @@ class Writer:
         What was committed after all is found again by its nonces. Other failures are raised, with
         the state already read afresh.
         """
+        delay = RECONNECT_SECONDS
         while True:
             try:
                 return await self._attempt(submissions)
-            except CONNECTION_LOST as error:
+            except (*CONNECTION_LOST, asyncpg.InterfaceError) as error:
+                # An InterfaceError is also asyncpg's word for a value that it cannot send, which
+                # would be tried for ever.
+                if isinstance(error, asyncpg.InterfaceError) and not self.connection.is_closed():
+                    await self._recover()
+                    raise
                 log.warning("outcome_unknown", error=type(error).__name__, orders=len(submissions))
-                await self._recover()
-            except BaseException:
+            except NodeUnfit:
+                raise
+            except Exception:
                 await self._recover()
                 raise
+            self.connection.terminate()
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, RECONNECT_SECONDS_MAX)
+            await self._recover()
 
     async def _one_by_one(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Each order in a transaction of its own, so that only the one at fault is set apart."""
@@ -207,29 +234,40 @@ class Writer:
             except Exception:
                 order_id = submission.signed.id.hex()
                 log.exception("order_quarantined", order=order_id)
+                if len(self._quarantined) < QUARANTINED_MAX:
+                    self._quarantined.add(submission.signed.id)
                 outcomes.append(Quarantined(order_id))
         return outcomes
 
     async def _recover(self) -> None:
-        """Read everything again, over a new connection if need be, until the database is there."""
+        """Read everything again, over a new connection if need be, until the database is there.
+
+        Raises NodeUnfit when what it reads cannot be gone on from.
+        """
         delay = RECONNECT_SECONDS
         while True:
             try:
                 if self.connection.is_closed():
                     self.connection = await self.connect()
                 self.loaded = await load(self.connection)
-                self._check_mark()
+                self.raise_mark()
                 return
-            except (*CONNECTION_LOST, asyncpg.PostgresError) as error:
+            except (*CONNECTION_LOST, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("database_away", error=type(error).__name__)
                 self.connection.terminate()
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, RECONNECT_SECONDS_MAX)
 
-    def _check_mark(self) -> None:
+    def raise_mark(self) -> None:
+        """Bring the mark up to what was just read: the answer to what was committed and not yet
+        marked may come from there. Raises HistoryLost when the mark is another past's."""
+        head = self.loaded.head
+        newest = Marked(head.size, head.frontier.root)
         marked = self.mark.read()
-        if marked is not None and marked.size > self.loaded.state.size:
-            raise HeadMoved(marked.size)
+        if marked is not None and marked.size >= newest.size and marked != newest:
+            raise HistoryLost(newest.size, marked.size, "this node's own mark")
+        if marked != newest:
+            self.mark.write(newest)
 
     async def _attempt(self, submissions: Sequence[Submission]) -> list[Outcome]:
         """Decide and commit one batch. Raises asyncpg's errors, with the state then spoilt."""
@@ -297,11 +335,16 @@ class Writer:
         batch = Batch(state.size)
         draft = _Draft(batch)
         secrets = self.entropy(32 * (len(submissions) + 1))
-        if now // DAY_MS > state.log_time // DAY_MS:
+        if now // DAY_MS > state.log_time // DAY_MS and any(
+            _is_timely(state, submission.signed, now) for submission in submissions
+        ):
             batch.entries.append(state_entry(state, secrets[-32:], now))
         for place, submission in enumerate(submissions):
             signed = submission.signed
             header = signed.order.header
+            if signed.id in self._quarantined:
+                draft.outcomes.append(Quarantined(signed.id.hex()))
+                continue
             verdict = decide_order(state, facts, signed, now, submission.handle)
             if type(verdict) is Decision:
                 secret = secrets[32 * place : 32 * place + 32]
@@ -334,6 +377,19 @@ class Writer:
             batch.names.append((person, submission.handle, submission.name))
         if submission.text is not None:
             batch.texts.append((entry.number, person, submission.text))
+
+
+def _is_timely(state: State, signed: SignedOrder, now: int) -> bool:
+    """Whether a device of this circle, too, takes ``now`` for a time at which its order lives.
+
+    Only then does the log move on to another day: the clock of a node that was just started may be
+    years ahead, and log time never goes back.
+    """
+    header, act = signed.order
+    known = header.device in state.devices or (
+        type(act) is orders.Join and act.invitation in state.invitations
+    )
+    return known and now < header.expires <= now + orders.LIFETIME_MS_MAX
 
 
 def encode_refusal(refusal: TallystickError) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
-
-import asyncpg
 
 from ledger import merkle, tile
 from ledger.append import Entry, append
@@ -12,7 +12,8 @@ from ledger.charter import encode_rules, origin_of
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.decide import Decision
 from ledger.declarations import sign_request
-from ledger.merkle import EMPTY_FRONTIER
+from ledger.entry import decode_leaf
+from ledger.merkle import EMPTY_FRONTIER, Frontier
 from ledger.note import make_signer
 from ledger.orders import (
     COMMUNITY,
@@ -47,6 +48,7 @@ from ledger.orders import (
     Veto,
     parse,
 )
+from ledger.tile import Tile
 from node.connections import Connection
 from node.migrate import migrate
 from node.store import Batch, NewHead, Text, commit
@@ -177,8 +179,8 @@ def forge(circle: Circle, signed: SignedOrder, decision: Decision) -> Entry:
     return entry
 
 
-async def store(connection: Connection, schema: str, circle: Circle) -> None:
-    """Write a whole circle, as the writer would, into a new schema on the search path."""
+async def create(connection: Connection, schema: str, circle: Circle) -> None:
+    """Make a new schema for a circle, without entries, and put it on the search path."""
     await migrate(connection, schema)
     await connection.execute(f"SET search_path TO {schema}")
     await connection.execute(
@@ -186,9 +188,21 @@ async def store(connection: Connection, schema: str, circle: Circle) -> None:
         merkle.root([]),
     )
     await connection.execute("INSERT INTO rules (encoded) VALUES ($1)", encode_rules(circle.rules))
-    extension = merkle.extend(EMPTY_FRONTIER, circle.leaf_hashes)
-    _, full = tile.fill_tiles({}, extension)
-    state = circle.state
+
+
+@dataclass(slots=True)
+class Edge:
+    """How far a circle is stored, and the right edge of its tree."""
+
+    frontier: Frontier = EMPTY_FRONTIER
+    partial: dict[Tile, bytes] = field(default_factory=dict)
+
+
+async def store(connection: Connection, circle: Circle, edge: Edge) -> None:
+    """Write the entries that are not stored yet, as the writer would, in one batch."""
+    start, state = edge.frontier.size, circle.state
+    extension = merkle.extend(edge.frontier, circle.leaf_hashes[start:])
+    partial, full = tile.fill_tiles(edge.partial, extension)
     origin = origin_of(circle.rules.address, state.circle, 1)
     checkpoint = Checkpoint(origin, state.size, extension.root)
     head = NewHead(
@@ -198,39 +212,33 @@ async def store(connection: Connection, schema: str, circle: Circle) -> None:
         b"".join(extension.frontier.hashes),
         sign_checkpoint(checkpoint, make_signer(origin, seed("log"))),
     )
-    batch = Batch(0, list(circle.entries), [], _texts(circle))
-    await _store_requests(connection, circle)
-    await commit(connection, batch, head, full, state.accounts)
-    await connection.execute(
-        "ALTER TABLE requests ADD FOREIGN KEY (account) REFERENCES accounts NOT VALID"
-    )
+    entries = circle.entries[start:]
+    batch = Batch(start, entries, [], _texts(entries))
+    async with connection.transaction():
+        await _store_requests(connection, circle)
+        await commit(connection, batch, head, full, state.accounts)
+    edge.frontier, edge.partial = extension.frontier, partial
 
 
-def _texts(circle: Circle) -> list[tuple[int, int, Text]]:
+def _texts(entries: Sequence[Entry]) -> list[tuple[int, int, Text]]:
+    """Whose they are does not matter here."""
     text = Text(salt("reason"), b"as the meeting decided")
-    return [
-        (entry.number, parse(entry.wire).order.header.person, text)
-        for entry in circle.entries
-        if entry.wire and parse(entry.wire).order.header.text
-    ]
+    return [(each.number, 0, text) for each in entries if decode_leaf(each.leaf).personal]
 
 
 async def _store_requests(connection: Connection, circle: Circle) -> None:
-    """As they were before they were paid; a request comes in after its account."""
-    await connection.execute("ALTER TABLE requests DROP CONSTRAINT requests_account_fkey")
+    """As they were before they were paid; here even before their accounts."""
+    await connection.execute("ALTER TABLE requests DROP CONSTRAINT IF EXISTS requests_account_fkey")
     devices = {person.account: person.device for person in circle.people.values()}
     for number, known in circle.facts.requests.items():
         request = known.request
         await connection.execute(
-            "INSERT INTO requests (id, wire, account, expires) VALUES ($1, $2, $3, $4)",
+            """
+            INSERT INTO requests (id, wire, account, expires) VALUES ($1, $2, $3, $4)
+            ON CONFLICT DO NOTHING
+            """,
             number,
             sign_request(request, seed(devices[request.account])),
             request.account,
             request.expires,
         )
-
-
-async def connect(dsn: str) -> Connection:
-    """A connection of the tests' own, as the owner of everything."""
-    connection: Connection = await asyncpg.connect(dsn)
-    return connection

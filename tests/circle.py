@@ -15,11 +15,13 @@ from ledger.append import Entry, append, genesis, state_entry
 from ledger.charter import (
     Certificate,
     Charter,
+    Previous,
     Rules,
     certify,
     encode_charter,
     encode_rules,
     origin_of,
+    terms_hash,
 )
 from ledger.decide import Decision, Facts, KnownRequest, Prior, Transfer, decide_order
 from ledger.decide.money import REVERSIBLE
@@ -36,6 +38,7 @@ from ledger.orders import (
     LIFETIME_MS_MAX,
     MANDATE_SCOPE,
     PAPER_PERSON,
+    WITHOUT_ACCOUNT,
     Act,
     Header,
     Invite,
@@ -98,9 +101,13 @@ def make_charter(rules: Rules = RULES, epoch: int = 1) -> Charter:
     """The charter of the circle whose identity key is called identity."""
     circle = keys.circle_id(key("identity"))
     origin = origin_of(rules.address, circle, epoch)
-    certificate = Certificate(circle, epoch, origin, *map(key, WORKING))
+    encoded = encode_rules(rules)
+    previous = () if epoch == 1 else (Previous("an/earlier/epoch", 7, bytes(32), bytes(32)),)
+    terms = terms_hash(encoded, key("paper"), previous)
+    working = tuple(map(key, WORKING))
+    certificate = Certificate._make((circle, epoch, origin, *working, terms))
     body, signature = certify(certificate, seed("identity"))
-    return Charter(key("identity"), body, signature, encode_rules(rules), key("paper"), ())
+    return Charter(key("identity"), body, signature, encoded, key("paper"), previous)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,22 +153,25 @@ class Circle:
         cosigners: tuple[str, ...] = (),
         **header: Any,
     ) -> SignedOrder:
-        """Sign as ``signer``, with their account unless another is given.
+        """Sign as ``signer``, with their account unless another is given or the kind has none.
 
         Orders that only officers give carry a reason. ``header`` overrides the header's fields, and
         ``device`` names the signing key; ``cosigners`` are names of keys.
         """
         self._nonce += 1
+        kind = kind_of(act)
         device = header.pop("device", signer.device)
+        if kind_of(act) in WITHOUT_ACCOUNT:
+            account = 0
         fields: dict[str, Any] = {
             "circle": self.state.circle,
-            "kind": kind_of(act),
-            "account": signer.account if account is None else account,
-            "person": signer.person,
+            "kind": kind,
+            "account": 0 if kind in WITHOUT_ACCOUNT else account or signer.account,
+            "person": 0 if kind_of(act) == "join" else signer.person,
             "device": key(device),
             "nonce": self._nonce,
             "expires": self.now + LIFETIME_MS_MAX,
-            "text": () if kind_of(act) in MANDATE_SCOPE else REASON,
+            "text": () if kind in MANDATE_SCOPE else REASON,
         }
         signed = sign_order(Order(Header(**fields | header), act), seed(device))
         for name in cosigners:
@@ -210,7 +220,7 @@ class Circle:
 
     def invite(self, by: Person, name: str, act: Invite, cosigners: tuple[str, ...] = ()) -> Person:
         """Invite somebody, who joins at once from a device called as they are."""
-        self.do(by, act, account=0, cosigners=cosigners)
+        self.do(by, act, cosigners=cosigners)
         person, account = self.state.next_person, self.state.next_account
         newcomer = Person(name, person, account, name)
         self.do(Person(name, 0, 0, name), self.join(name, f"invitation of {name}"), name)
@@ -239,7 +249,7 @@ class Circle:
             "deviceless": 0,
             "enrolment": (self.enrolment(name),),
         }
-        self.do(by, Open(**terms | fields), name, account=0)
+        self.do(by, Open(**terms | fields), name)
         self.people[name] = Person(name, person, account, name)
         return self.people[name]
 

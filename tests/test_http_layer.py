@@ -29,7 +29,9 @@ from node.http import (
     Base64Url,
     Bearer,
     Context,
+    Day,
     HttpLimits,
+    Instant,
     Listening,
     Model,
     Reply,
@@ -59,7 +61,7 @@ class Account(Model):
 
     account: int = Field(ge=0, le=SAFE_INTEGER)
     balance: int = Field(ge=-SAFE_INTEGER, le=SAFE_INTEGER, description="In minor units.")
-    opened: date | None = None
+    opened: Day | None = None
     tags: tuple[Annotated[str, Field(max_length=20)], ...] = Field(default=(), max_length=5)
 
 
@@ -123,10 +125,17 @@ async def list_accounts(
     kind: Literal["person", "group"] | None = None,
     from_: date | None = None,
     since: datetime | None = None,
+    until: Instant | None = None,
     name: str = "",
 ) -> dict[str, str]:
     """All accounts, or those that fit."""
-    given_values = {"limit": limit, "closed": closed, "kind": kind, "from": from_, "since": since}
+    given_values = {
+        "limit": limit,
+        "closed": closed,
+        "kind": kind,
+        "from": from_,
+        "since": since or until,
+    }
     return {key: str(value) for key, value in {**given_values, "name": name}.items()}
 
 
@@ -330,6 +339,8 @@ async def test_path_parameters_bodies_and_answers_are_typed(toy: Running) -> Non
 async def test_query_parameters_are_typed_and_have_defaults(toy: Running) -> None:
     _, defaults = await toy.json("GET", "/accounts")
     assert defaults["limit"] == "10"
+    _, integral = await toy.json("GET", "/accounts?limit=12.0")
+    assert integral["limit"] == "12"
     query = (
         "limit=100&closed=true&kind=group&from=2024-01-31&since=2024-01-31T10:00:00Z&name=%C3%A9+x"
     )
@@ -354,16 +365,20 @@ async def test_query_parameters_are_typed_and_have_defaults(toy: Running) -> Non
         ("limit=%2B1", "plain spelling"),
         ("limit=01", "plain spelling"),
         ("limit=1_0", "plain spelling"),
-        ("limit=1.0", "plain spelling"),
+        ("limit=1.5", "valid integer"),
         ("limit=", "valid integer"),
         ("limit=" + "9" * 5000, "query.limit"),
         ("limit=%D9%A3", "valid integer"),
         ("limit=1&limit=1", "stands twice"),
+        ("since=2024-01-31T25:00:00Z", "query.since"),
         ("colour=red", "query.colour: there is no such field here"),
         ("closed=1", "plain spelling"),
         ("kind=firm", "'person' or 'group'"),
         ("from=20240131", "query.from"),
+        ("from=0", "plain spelling"),
+        ("from=2024-02-30", "query.from"),
         ("since=1700000000", "plain spelling"),
+        ("until=1700000000", "RFC 3339"),
         ("since=2024-01-31T10:00:00", "plain spelling"),
         ("name=%00", "control character"),
         ("name=%FF", "UTF-8"),
@@ -390,6 +405,7 @@ async def test_query_that_does_not_fit_is_refused(toy: Running, query: str, reas
         ({"account": 7}, "body.balance: it is missing"),
         ({"account": 7, "balance": 0, "limit": 1}, "body.limit: there is no such field here"),
         ({"account": 7, "balance": 0, "opened": 19782}, "body.opened"),
+        ({"account": 7, "balance": 0, "opened": "0"}, "body.opened"),
         ({"account": 7, "balance": 0, "tags": [1]}, "body.tags.0"),
         ([], "body"),
         ("account", "body"),
@@ -614,7 +630,7 @@ def post(path: str, body: bytes, *headers: str) -> bytes:
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"", "Expecting value"),
+        (b" ", "Expecting value"),
         (b"{", "Expecting property name"),
         (b"{} {}", "Extra data"),
         (b'{"a": 1, "a": 2}', "'a' occurs twice"),
@@ -677,6 +693,15 @@ def test_parser_returns_or_refuses(body: bytes) -> None:
         parse_json(body, depth_max=8, values_max=100)
     except JsonInvalid as error:
         assert str(error).isprintable()
+
+
+@pytest.mark.parametrize("header", ["X: y", "Content-Length: 0"])
+async def test_missing_body_is_told_as_such(toy: Running, header: str) -> None:
+    for path in ("/accounts", "/orders"):
+        answer = await toy.raw(post(path, b"", header))
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert b"body: it is missing" in answer
+    assert (await toy.raw(post("/notes", b"", header))).endswith(b"POST 0\n")
 
 
 async def test_body_that_is_valid_elsewhere_is_refused_by_type(toy: Running) -> None:
@@ -890,6 +915,7 @@ async def test_document_is_valid_openapi_and_describes_the_operations(toy: Runni
         "kind": None,
         "from": None,
         "since": None,
+        "until": None,
         "name": "",
     }
     one_account = document["paths"]["/accounts/{account}"]["get"]
@@ -964,6 +990,14 @@ async def _fraction(limit: float) -> Greeting:
     return Greeting(greeting=str(limit))
 
 
+class _Dated(Model):
+    days: list[date | None]
+
+
+async def _dated_body(body: _Dated) -> Greeting:
+    return Greeting(greeting=str(body.days))
+
+
 async def _listed(limit: list[int]) -> Greeting:
     return Greeting(greeting=str(limit))
 
@@ -981,6 +1015,7 @@ def _not_async() -> Greeting:
     [
         ("/x", _untyped, "no type hint for 'limit'"),
         ("/x", _fraction, "must be text, an integer"),
+        ("/x", _dated_body, "use Day or Instant"),
         ("/x", _listed, "must be text, an integer"),
         ("/x", _not_async, "async def"),
         ("/x/{account}", read_self, "account"),

@@ -54,10 +54,10 @@ def household(state: State, person: int) -> set[int]:
     return {person}.union(*(account.holders for account in state.held_by(person)))
 
 
-def is_own(case: Case, *numbers: int) -> bool:
-    """Whether one of these open or closed accounts is the signer's, or their household's."""
-    family = household(case.state, case.header.person)
-    return any(family & case.state.accounts[number].holders for number in numbers)
+def is_own(state: State, person: int, *numbers: int) -> bool:
+    """Whether one of these accounts is the person's, or their household's."""
+    family = household(state, person)
+    return any(family & state.accounts[number].holders for number in numbers)
 
 
 def signers(case: Case) -> set[int]:
@@ -179,11 +179,15 @@ def _by_slip(
         raise NotAuthorised(
             header.person, header.kind, f"account {account.number} signs for itself"
         )
-    if is_own(case, account.number, *parties):
+    touched = (account.number, *parties)
+    if is_own(state, header.person, *touched):
         raise NotAuthorised(
             header.person, header.kind, "a coordinator enters no slip of their own household"
         )
-    second = any(is_coordinator(state, p) for p in signers(case) - {header.person})
+    second = any(
+        is_coordinator(state, person) and not is_own(state, person, *touched)
+        for person in signers(case) - {header.person}
+    )
     slip = header.slip[0]
     if slip in case.facts.slips:
         raise SlipRepeated(*slip)

@@ -39,12 +39,12 @@ def decide_enrol(case: Case, enrol: Enrol) -> Decision:
     signer = state.devices[case.header.device]
     own = signer.person == enrol.person
     active_from, capped_until = now, now + WEEK_MS
-    if own and signer.role == "device":
-        authority, capped_until = "member", signer.capped_until
-    elif own and signer.role == "recovery":
-        if enrol.role != "device":
-            raise NotAuthorised(signer.person, "enrol", "a sheet brings in no further sheets")
+    if signer.role == "recovery":
+        if not own or enrol.role != "device":
+            raise NotAuthorised(signer.person, "enrol", "a sheet only brings in its owner's device")
         authority = "member"
+    elif own and signer.role == "device":
+        authority, capped_until = "member", signer.capped_until
     else:
         weighty = is_officer(state, enrol.person)
         authority = require_committee(case) if weighty else require_officer(case)

@@ -91,7 +91,7 @@ def _resolve(
     if not by_office:
         return *authorise(case, account, amount, parties, counted), False
     authority = require_officer(case)
-    if is_own(case, *parties):
+    if is_own(case.state, header.person, *parties):
         raise NotAuthorised(
             header.person, header.kind, "a coordinator decides nothing for their own household"
         )

@@ -31,6 +31,7 @@ from ledger.orders import (
     Join,
     Limits,
     Open,
+    Uninvite,
 )
 from ledger.state import (
     Account,
@@ -68,6 +69,14 @@ def decide_invite(case: Case, invite: Invite) -> Decision:
         invite.until,
     )
     return Decision("invite", authority, (), (PutInvitation(invitation),))
+
+
+def decide_uninvite(case: Case, uninvite: Uninvite) -> Decision:
+    """A coordinator takes an invitation back; it may be over, but not used."""
+    authority = require_officer(case)
+    if uninvite.key not in case.state.invitations:
+        raise OrderInconsistent("the invitation is unknown here, or was used")
+    return Decision("uninvite", authority, (), (EndInvitation(uninvite.key),))
 
 
 def check_key(state: State, key: bytes) -> None:
@@ -209,7 +218,8 @@ def decide_close(case: Case, close: Close) -> Decision:
     account = open_account(state, case.header.account)
     community = state.accounts[COMMUNITY]
     weighty = account.balance < 0 and (
-        is_own(case, account.number) or community.available + account.balance < community.floor
+        is_own(state, case.header.person, account.number)
+        or community.available + account.balance < community.floor
     )
     authority = require_committee(case) if weighty else require_officer(case)
     _check_member(account)
@@ -247,10 +257,10 @@ def decide_holder(case: Case, holder: Holder) -> Decision:
     """
     state = case.state
     account = open_account(state, case.header.account)
-    mine = case.header.person in account.holders | {holder.person}
-    authority = require_committee(case) if mine and holder.holds else require_officer(case)
     if holder.holds:
         require_consent(case, account)
+    mine = case.header.person in account.holders | {holder.person}
+    authority = require_committee(case) if mine and holder.holds else require_officer(case)
     check_person(state, holder.person)
     _check_member(account)
     if bool(holder.holds) == (holder.person in account.holders):
@@ -276,9 +286,9 @@ def decide_assist(case: Case, assist: Assist) -> Decision:
     A holder who has a device consents.
     """
     account = open_account(case.state, case.header.account)
-    authority = require_officer(case)
     if assist.deviceless:
         require_consent(case, account)
+    authority = require_officer(case)
     _check_member(account)
     put = _changed(account, deviceless=bool(assist.deviceless))
     return Decision("assist", authority, (Move(account.number, 0),), (put,))

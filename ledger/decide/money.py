@@ -144,7 +144,7 @@ def decide_reverse(case: Case, reverse: Reverse) -> Decision:
         raise NotAuthorised(case.header.person, "reverse", "only a coordinator reverses")
     weighty = transfer is not None and (
         transfer.signer not in (0, case.header.person)
-        or is_own(case, *(account for account, _ in transfer.moves))
+        or is_own(case.state, case.header.person, *(account for account, _ in transfer.moves))
     )
     authority = require_committee(case) if weighty else require_officer(case)
     if transfer is None or transfer.kind not in REVERSIBLE:

@@ -55,6 +55,7 @@ _DECIDE: dict[type[Any], Callable[[Case, Any], Decision]] = {
     orders.Payout: money.decide_payout,
     orders.Reverse: money.decide_reverse,
     orders.Invite: members.decide_invite,
+    orders.Uninvite: members.decide_uninvite,
     orders.Join: members.decide_join,
     orders.Open: members.decide_open,
     orders.Close: members.decide_close,

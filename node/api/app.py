@@ -9,23 +9,45 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from ledger.errors import (
+    AccountClosed,
+    DeviceUnusable,
     InvalidSignature,
     MalformedObject,
+    NotAuthorised,
+    PersonMismatch,
+    PersonUnknown,
     Refused,
     TextMismatch,
     Unacceptable,
+    UnknownDevice,
     WrongCircle,
 )
-from node.api import log, orders, sessions, wellknown
+from node.api import (
+    accounts,
+    audit,
+    entry_view,
+    everything,
+    log,
+    me,
+    orders,
+    pages,
+    people,
+    requests,
+    sessions,
+    statement,
+    wellknown,
+)
 from node.circle import Circle
 from node.errors import (
     Frozen,
     HistoryLost,
     NotFound,
+    NotYours,
     Overloaded,
     Quarantined,
     RequestInvalid,
     SessionRefused,
+    TooManyOpenRequests,
 )
 from node.http.app import Bearer, HttpApp, build_app
 from node.http.endpoint import Endpoint, endpoint
@@ -33,9 +55,12 @@ from node.http.limits import HttpLimits
 from node.http.openapi import ApiInfo
 from node.http.problem import every_error
 from node.http.reply import Reply
+from node.writer import CONNECTION_LOST
 
 JSON = "application/json"
 TEXT = "text/plain"
+HTML = "text/html"
+CSV = "text/csv"
 BYTES = "application/octet-stream"
 V1 = "/api/v1"
 
@@ -92,6 +117,70 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     endpoint(
         "GET", f"{V1}/consistency", log.get_consistency, tags=("log",), raises=(RequestInvalid,)
     ),
+    endpoint(
+        "GET",
+        f"{V1}/entries/{{index}}",
+        entry_view.get_entry,
+        tags=("log",),
+        produces={JSON: entry_view.EntryView},
+        raises=(NotFound,),
+    ),
+    endpoint("GET", f"{V1}/me", me.get_me, tags=("people",)),
+    endpoint("GET", f"{V1}/people", people.find_people, tags=("people",), raises=(NotYours,)),
+    endpoint(
+        "GET",
+        f"{V1}/people/{{person}}/everything",
+        everything.get_everything,
+        tags=("people",),
+        produces={JSON: everything.Everything},
+        raises=(NotYours, PersonUnknown),
+    ),
+    endpoint("GET", f"{V1}/officers", people.list_officers, tags=("people",)),
+    endpoint(
+        "GET",
+        f"{V1}/accounts/{{number}}",
+        accounts.get_account,
+        tags=("accounts",),
+        raises=(NotFound,),
+    ),
+    endpoint(
+        "GET",
+        f"{V1}/accounts/{{number}}/statement",
+        statement.get_statement,
+        tags=("accounts",),
+        produces={JSON: statement.Statement, CSV: str},
+        raises=(NotFound,),
+    ),
+    endpoint("GET", f"{V1}/holds", accounts.list_holds, tags=("accounts",), raises=(NotFound,)),
+    endpoint(
+        "POST",
+        f"{V1}/requests",
+        requests.make_request,
+        tags=("requests",),
+        raises=(
+            *(MalformedObject, TextMismatch, InvalidSignature, WrongCircle, UnknownDevice),
+            *(DeviceUnusable, PersonMismatch, NotAuthorised, AccountClosed, TooManyOpenRequests),
+        ),
+    ),
+    endpoint(
+        "GET",
+        f"{V1}/requests",
+        requests.list_requests,
+        tags=("requests",),
+        raises=(NotFound,),
+    ),
+    endpoint(
+        "GET",
+        f"{V1}/requests/{{request_id}}",
+        requests.get_request,
+        tags=("requests",),
+        raises=(NotFound,),
+    ),
+    endpoint(
+        "GET", f"{V1}/audit/entries", audit.audit_entries, tags=("audit",), raises=(NotYours,)
+    ),
+    endpoint("GET", "/", pages.get_front_page, produces={HTML: str}, documented=False),
+    endpoint("GET", "/join", pages.get_join_page, produces={HTML: str}, documented=False),
 )
 
 
@@ -108,5 +197,6 @@ def build(circle: Circle, *, limits: HttpLimits | None = None) -> HttpApp:
         registry=circle.registry,
         state=circle,
         bearer=Bearer(partial(sessions.find_session, circle), raises=(SessionRefused,)),
+        outages=CONNECTION_LOST,
         limits=limits,
     )

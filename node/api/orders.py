@@ -90,6 +90,7 @@ async def submit_orders(state: Circle, body: JsonValue) -> Reply:
     """
     items, is_list = parse_items(body)
     signed = [item.signed for item in items if isinstance(item, Submission)]
+    state.writer.check_room(len(signed))
     items = verified(items, await state.verifier.verify(signed))
     outcomes = await _decide(state, items)
     if is_list:

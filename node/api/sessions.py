@@ -7,13 +7,17 @@ import secrets
 from dataclasses import dataclass
 
 from ledger import declarations
-from ledger.checkpoint import open_checkpoint
+from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.codec import from_base64url, to_base64url
 from ledger.declarations import SESSION_LIFETIME_MS_MAX, SessionOpening
-from ledger.errors import InvalidNote, WrongCircle
+from ledger.errors import InvalidNote, InvalidProof, WrongCircle
+from ledger.merkle import verify_consistency
+from node.api.entries import consistency
 from node.api.orders import Base64, Model
 from node.circle import Circle
 from node.errors import HistoryLost, SessionRefused
+from node.loading import Head
+from node.mark import Marked
 
 SESSION_MS = 24 * 3600 * 1000
 SESSIONS_PER_DEVICE_MAX = 8
@@ -54,13 +58,13 @@ class SessionToken(Model):
 async def open_session(state: Circle, body: SessionRequest) -> SessionToken:
     """Sign in with a device's key, to read.
 
-    A checkpoint of this log that is newer than the node's own proves that the node lost its history:
-    it then stops taking orders.
+    A checkpoint of this log that the node's own does not continue proves that the node lost its
+    history: it then stops taking orders.
     """
     opening = declarations.open_session(from_base64url(body.opening, "session opening"))
     _check_opening(state, opening)
     if body.newest is not None:
-        _check_history(state, body.newest)
+        await _check_history(state, body.newest)
     token = secrets.token_bytes(32)
     expires = state.clock() + SESSION_MS
     async with state.pool.acquire() as connection, connection.transaction():
@@ -109,17 +113,35 @@ def _check_opening(state: Circle, opening: SessionOpening) -> None:
         raise SessionRefused("the opening's time is over or too far off; is the clock right?")
 
 
-def _check_history(state: Circle, newest: str) -> None:
-    """Freeze when somebody holds a head of ours that is larger than ours."""
+async def _check_history(state: Circle, newest: str) -> None:
+    """Freeze when somebody holds a head that we signed and that our log does not continue.
+
+    A larger one is marked, so that the node does not start again either.
+    """
     try:
         seen = open_checkpoint(newest, [state.writer.loaded.log_key])
     except InvalidNote:
         return
-    size = state.writer.loaded.head.size
-    if seen.size > size:
-        lost = HistoryLost(size, seen.size, "a member's receipt")
-        state.writer.frozen = str(lost).rstrip(".")
-        raise lost
+    head = state.writer.loaded.head
+    if await _is_continued(state, head, seen):
+        return
+    if seen.size > head.size:
+        state.writer.mark.write(Marked(seen.size, seen.root))
+    lost = HistoryLost(head.size, seen.size, "a member's receipt")
+    state.writer.frozen = str(lost).rstrip(".")
+    raise lost
+
+
+async def _is_continued(state: Circle, head: Head, seen: Checkpoint) -> bool:
+    if not 0 < seen.size <= head.size:
+        return seen.size == 0
+    async with state.pool.acquire() as connection:
+        proof = await consistency(connection, head, seen.size, head.size)
+    try:
+        verify_consistency(seen.size, head.size, proof, seen.root, head.frontier.root)
+    except InvalidProof:
+        return False
+    return True
 
 
 async def close_session(state: Circle, session: Session) -> None:

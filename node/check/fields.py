@@ -134,6 +134,7 @@ ACTS: dict[str, Table] = {
         ("office", word("", "coordinator", "auditor")),
         ("until", ANY),
     ),
+    "uninvite": (("key", KEY),),
     "join": (("invitation", KEY), ("signature", SIGNATURE)),
     "open": (
         ("holder", perhaps(SOME)),
@@ -193,7 +194,7 @@ CHARTER: Table = (
     ("signature", SIGNATURE),
     ("rules", octets(1, 1024)),
     ("paper", KEY),
-    ("previous", perhaps(group(printable(1, 255), ANY, HASH))),
+    ("previous", perhaps(group(printable(1, 255), SOME, HASH, HASH))),
 )
 CERTIFICATE: Table = (
     ("circle", HASH),
@@ -203,6 +204,7 @@ CERTIFICATE: Table = (
     ("witness", KEY),
     ("link", KEY),
     ("decision", KEY),
+    ("terms", HASH),
 )
 RULES: Table = (
     ("name", octets(1, 200)),

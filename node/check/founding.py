@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from hashlib import sha256
 
+from ledger import codec
 from node.check.book import (
     COMMUNITY,
     PAPER_PERSON,
@@ -39,13 +40,16 @@ def found(entry: Opened) -> tuple[Book, Identity, Effect]:
     identity, certificate, signature, encoded, paper, previous = read(
         entry.public, CHARTER, 4096, "charter"
     )
-    circle, epoch, origin, log, *others = read(certificate, CERTIFICATE, 1024, "certificate")
+    circle, epoch, origin, log, *others, terms = read(certificate, CERTIFICATE, 1024, "certificate")
     if len({identity, paper, log, *others}) < 6:
         raise WrongEntry("one of the circle's keys has two roles")
     if circle != sha256(b"tallystick/circle/v1\0" + identity).digest():
         raise WrongEntry("the charter's circle is not that of its identity key")
     if not is_signed(b"tallystick/certificate/v1\0" + certificate, signature, identity):
         raise WrongEntry("the certificate is not signed by the identity key")
+    said = codec.encode((encoded, paper, previous))
+    if terms != sha256(b"tallystick/terms/v1\0" + said).digest():
+        raise WrongEntry("the certificate is for other rules, paper key or past")
     check_point(paper)
     rules = read_rules(encoded)
     if origin != f"{rules.address}/tallystick/{circle.hex()[:16]}/{epoch}":

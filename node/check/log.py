@@ -208,15 +208,15 @@ class _Check:
     async def _finish(self, total: int) -> None:
         """Nothing is stored beyond the end of the log."""
         connection, findings = self.connection, self.findings
-        for beside in (self._postings, self._slips, self._reversals, self._personal):
-            compare(beside.table, [], await beside.rest(connection), findings)
-        await self._tree.rest(connection, findings)
-        await check_paid_once(connection, findings)
         beyond = await connection.fetchval(
             "SELECT min(index) FROM entries WHERE index < 0 OR index >= $1", total
         )
         if beyond is not None:
             findings.note(beyond, "", f"it is beyond the end of the log, which has {total}")
+        for beside in (self._postings, self._slips, self._reversals, self._personal):
+            compare(beside.table, [], await beside.rest(connection), findings)
+        await self._tree.rest(connection, findings)
+        await check_paid_once(connection, findings)
 
 
 def posting_rows(entry: Opened) -> list[tuple[Any, ...]]:

@@ -48,6 +48,15 @@ def invite(book: Book, entry: Opened) -> Effect:
     return Effect(authority)
 
 
+def uninvite(book: Book, entry: Opened) -> Effect:
+    (key,) = entry.act
+    authority = by_coordinator(book, entry)
+    if key not in book.invitations:
+        raise WrongEntry("the invitation it takes back is unknown or used")
+    del book.invitations[key]
+    return Effect(authority)
+
+
 def join(book: Book, entry: Opened) -> Effect:
     """The new device's own order; on the word of whoever invited it."""
     key, _ = entry.act
@@ -165,6 +174,8 @@ def enrol(book: Book, entry: Opened) -> Effect:
     known_member(book, person)
     signer = book.devices[entry.device]
     since, capped = entry.now, entry.now + WEEK_MS
+    if signer.role == "recovery" and (entry.person != person or role != "device"):
+        raise WrongEntry("a recovery sheet brings in more than its owner's device")
     if entry.person != person:
         if has_office(book, person):
             authority = by_committee(book, entry)
@@ -177,8 +188,6 @@ def enrol(book: Book, entry: Opened) -> Effect:
         authority = "member"
         if signer.role == "device":
             capped = signer.capped_until
-        elif role == "recovery":
-            raise WrongEntry("a recovery sheet brings in another sheet")
     keys = book.persons[person]
     if sum(book.devices[key].status == "active" for key in keys) >= DEVICES_MAX:
         raise WrongEntry(f"person {person} had {DEVICES_MAX} devices in use")

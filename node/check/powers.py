@@ -168,8 +168,9 @@ def _with_slip(
         raise WrongEntry("a slip was entered for an account that signs for itself")
     if in_household(book, entry.person, number, *gaining):
         raise WrongEntry("a coordinator entered a slip for their own household")
-    others = cosigning_persons(book, entry) - {entry.person}
-    if amount > book.rules.assisted_cap and not others & officers:
+    seconds = officers & cosigning_persons(book, entry) - {entry.person}
+    seconds = {each for each in seconds if not in_household(book, each, number, *gaining)}
+    if amount > book.rules.assisted_cap and not seconds:
         raise WrongEntry(f"one coordinator moved {amount} with a slip")
     slip = entry.slip[0]
     if slip in book.slips:

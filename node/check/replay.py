@@ -26,6 +26,7 @@ ACTS: dict[str, Callable[[Book, Opened], Effect]] = {
     "claim": reservations.claim,
     "object": reservations.objection,
     "invite": people.invite,
+    "uninvite": people.uninvite,
     "join": people.join,
     "open": people.open_account,
     "holder": people.holder,
@@ -43,7 +44,8 @@ ACTS: dict[str, Callable[[Book, Opened], Effect]] = {
     "amend": offices.amend,
 }
 WITHOUT_ACCOUNT = frozenset(
-    "reverse invite join open enrol revoke freeze thaw veto unmandate appoint dismiss amend".split()
+    "reverse invite uninvite join open enrol revoke freeze thaw veto unmandate appoint dismiss "
+    "amend".split()
 )
 """The kinds of order that name no account."""
 PAST_LIMITS = frozenset(("settle", "reverse", "close"))
@@ -60,7 +62,7 @@ def replay(book: Book, entry: Opened, transfers: dict[int, Transfer]) -> None:
         raise WrongEntry(f"its log time {entry.now} is before {book.log_time}, the one before")
     if entry.kind == "charter":
         raise WrongEntry("a charter stands where only leaf 0 may have one")
-    effect = _state(book) if entry.kind == "state" else _ordered(book, entry)
+    effect = _state(book) if entry.kind == "state" else ordered(book, entry)
     write(book, entry, effect)
 
 
@@ -70,7 +72,11 @@ def _state(book: Book) -> Effect:
     return Effect("circle", public=codec.encode((len(newest), merkle.root(newest))))
 
 
-def _ordered(book: Book, entry: Opened) -> Effect:
+def ordered(book: Book, entry: Opened) -> Effect:
+    """What an entry's order comes to, and the model after it but for the postings.
+
+    Raises WrongEntry, MalformedObject.
+    """
     if entry.circle != book.circle:
         raise WrongEntry("its order was given to another circle")
     if not entry.now < entry.expires <= entry.now + DAY_MS:

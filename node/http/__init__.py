@@ -5,7 +5,7 @@ It knows nothing of circles or tokens. See `endpoint`, `build_app` and `serve`.
 
 from node.http.app import Bearer, HttpApp, build_app
 from node.http.endpoint import Endpoint, endpoint
-from node.http.fields import Base64Url, Model, encode_base64url
+from node.http.fields import Base64Url, Day, Instant, Model, encode_base64url
 from node.http.limits import HttpLimits
 from node.http.openapi import ApiInfo
 from node.http.page import render_page, render_prose
@@ -20,9 +20,11 @@ __all__ = [
     "Base64Url",
     "Bearer",
     "Context",
+    "Day",
     "Endpoint",
     "HttpApp",
     "HttpLimits",
+    "Instant",
     "Listening",
     "Model",
     "Reply",

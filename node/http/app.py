@@ -25,6 +25,7 @@ from node.errors import (
     InternalError,
     Overloaded,
     SessionMissing,
+    Unavailable,
 )
 from node.http.body import BodyReader, ClientGoneError
 from node.http.endpoint import JSON, Endpoint
@@ -39,6 +40,8 @@ from node.http.reply import Context, Reply
 from node.http.routing import Router
 
 UNMATCHED = "unmatched"
+
+_OUTAGE = "The node's database is away; send the same again in a few seconds."
 
 # RFC 6750 section 2.1, and no longer than a session's token has reason to be.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,512}=*")
@@ -89,6 +92,7 @@ class HttpApp:
         state: object,
         bearer: Bearer | None,
         problems: Mapping[type[TallystickError], int],
+        outages: tuple[type[Exception], ...],
         limits: HttpLimits,
         metrics: HttpMetrics,
         log: Log,
@@ -99,6 +103,7 @@ class HttpApp:
         self._state = state
         self._bearer = bearer
         self._problems = problems
+        self._outages = outages
         self._log = log
         self._bodies = BodyReader(limits)
         self._in_flight = 0
@@ -115,6 +120,9 @@ class HttpApp:
         except ClientGoneError:
             self._record(exchange, 499)
             raise ConnectionResetError from None
+        except self._outages as error:
+            self._log.info("http_outage", request_id=exchange.id, error=type(error).__name__)
+            response = self.refuse(Unavailable(_OUTAGE), exchange.id)
         except Exception:
             self._log.exception("http_fault", request_id=exchange.id, operation=exchange.operation)
             response = self.refuse(InternalError(), exchange.id)
@@ -152,7 +160,8 @@ class HttpApp:
             return await self._handle(exchange, endpoint, arguments)
         if signature.session == "required":
             _bearer_token(request)
-        content = await self._bodies.read(request, endpoint.accepts)
+        required = signature.body.is_required
+        content = await self._bodies.read(request, endpoint.accepts, required=required)
         try:
             arguments["body"] = signature.body.parse(content, self.limits)
             return await self._handle(exchange, endpoint, arguments)
@@ -202,6 +211,7 @@ def build_app(
     state: object = None,
     bearer: Bearer | None = None,
     problems: Mapping[type[TallystickError], int] = STATUS,
+    outages: tuple[type[Exception], ...] = (),
     limits: HttpLimits | None = None,
     log: Log | None = None,
 ) -> HttpApp:
@@ -214,6 +224,7 @@ def build_app(
         state: what handlers get as ``state``.
         bearer: how sessions are recognised; needed when a handler takes ``session``.
         problems: the HTTP status of each error class, inherited downwards.
+        outages: what handlers raise while something that they need is away: no fault, a 503.
         limits: see `HttpLimits`.
         log: a structlog logger, by default ``structlog.get_logger("tallystick.http")``.
 
@@ -232,6 +243,7 @@ def build_app(
         state=state,
         bearer=bearer,
         problems=problems,
+        outages=outages,
         limits=limits or HttpLimits(),
         metrics=HttpMetrics(registry),
         log=log or structlog.get_logger("tallystick.http"),

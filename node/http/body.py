@@ -14,6 +14,7 @@ from node.errors import (
     HttpMalformed,
     MediaTypeUnsupported,
     Overloaded,
+    RequestInvalid,
 )
 from node.http.limits import HttpLimits
 
@@ -29,16 +30,23 @@ class BodyReader:
         self._limits = limits
         self._held = 0
 
-    async def read(self, request: web.BaseRequest, accepted: Collection[str]) -> bytes:
+    async def read(
+        self, request: web.BaseRequest, accepted: Collection[str], *, required: bool
+    ) -> bytes:
         """Return the whole body; its bytes count as held until `release` is called.
 
-        `accepted` are the media types taken, in lower case.
+        `accepted` are the media types taken, in lower case. A body that is not `required` and not
+        there is empty.
 
         Raises:
-            MediaTypeUnsupported, ContentEncodingRefused: before anything is read.
+            RequestInvalid, MediaTypeUnsupported, ContentEncodingRefused: before anything is read.
             BodyTooLarge, BodyTooSlow, Overloaded, HttpMalformed: as soon as it shows.
             ClientGoneError: when the connection ended first.
         """
+        if not request.body_exists:
+            if required:
+                raise RequestInvalid(["body: it is missing"])
+            return b""
         _check_media_type(request, accepted)
         if (request.content_length or 0) > self._limits.body_bytes_max:
             raise BodyTooLarge(self._limits.body_bytes_max)
@@ -91,8 +99,6 @@ def _check_media_type(request: web.BaseRequest, accepted: Collection[str]) -> No
     encoding = request.headers.get("Content-Encoding")
     if encoding is not None:
         raise ContentEncodingRefused(_quotable(encoding))
-    if not request.body_exists:
-        return
     declared = request.headers.get("Content-Type", "")
     media_type, _, parameters = declared.partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')

@@ -15,9 +15,9 @@ from typing import cast
 
 from aiohttp import StreamReader, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import HttpVersion10, RawRequestMessage
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
-from yarl import URL
+from aiohttp.web_protocol import ERROR
 
 from ledger.errors import TallystickError
 from node.errors import HeadersTooLarge, HttpMalformed, InternalError, Overloaded
@@ -189,7 +189,7 @@ class DeadlineServer(web.Server):
     ) -> web.BaseRequest:
         if message.url is None:
             # aiohttp's parser lets a CONNECT without a target through, and then trips over it.
-            message = message._replace(url=URL("/"), version=HttpVersion10)
+            message = ERROR
         loop = asyncio.get_running_loop()
         return web.BaseRequest(message, payload, protocol, writer, task, loop)
 

@@ -14,6 +14,7 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from ledger.errors import TallystickError
 from node.errors import RequestInvalid
+from node.http.fields import check_dates
 from node.http.limits import HttpLimits
 from node.http.parameters import Parameter, Parameters, describe_errors
 from node.http.reply import Reply
@@ -36,6 +37,11 @@ class Body:
 
     hint: Any
     adapter: TypeAdapter[Any] | None
+
+    @property
+    def is_required(self) -> bool:
+        """Bytes may be none; there is no empty JSON."""
+        return self.hint is not bytes
 
     def parse(self, content: bytes, limits: HttpLimits) -> Any:
         """Return the handler's `body`.
@@ -187,8 +193,11 @@ def _read(parameter: inspect.Parameter, hints: Mapping[str, Any]) -> Parameter:
 
 
 def _read_body(hint: Any) -> Body:
-    validated = hint is not bytes and hint is not JsonValue
-    return Body(hint, TypeAdapter(hint) if validated else None)
+    if hint is bytes or hint is JsonValue:
+        return Body(hint, None)
+    adapter = TypeAdapter(hint)
+    check_dates(hint, adapter)
+    return Body(hint, adapter)
 
 
 def _read_session(hint: Any) -> Literal["required", "optional"]:

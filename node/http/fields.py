@@ -4,10 +4,21 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from datetime import date, datetime
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainSerializer,
+    PlainValidator,
+    TypeAdapter,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _ALPHABET = "[A-Za-z0-9_-]"
@@ -20,6 +31,72 @@ class Model(BaseModel):
     """Base of every request and response model: frozen, nothing coerced, nothing extra."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _parse_day(value: object) -> date:
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        raise PydanticCustomError("day", "Input should be a day as YYYY-MM-DD")
+    return date.fromisoformat(value)
+
+
+def _parse_instant(value: object) -> datetime:
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value
+    if not isinstance(value, str) or not INSTANT_TEXT.fullmatch(value):
+        raise PydanticCustomError("instant", "Input should be a time as RFC 3339 has it")
+    return datetime.fromisoformat(value.upper())
+
+
+def _render_instant(value: datetime) -> str:
+    return value.isoformat().replace("+00:00", "Z")
+
+
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+INSTANT_TEXT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?"
+    r"([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+"""How an `Instant` is spelled."""
+
+Day = Annotated[
+    date,
+    PlainValidator(_parse_day),
+    PlainSerializer(date.isoformat, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date"}),
+]
+"""A day, ``2024-02-29``. Pydantic's own reading of `date` takes ``"0"`` for 1970."""
+
+Instant = Annotated[
+    datetime,
+    PlainValidator(_parse_instant),
+    PlainSerializer(_render_instant, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""A moment with its offset, ``2024-02-29T12:00:00Z`` (RFC 3339 section 5.6)."""
+
+
+def check_dates(hint: Any, adapter: TypeAdapter[Any]) -> None:
+    """Raise TypeError if a body's `date` or `datetime` is not a `Day` or an `Instant`."""
+    if _LOOSE & set(_kinds(adapter.core_schema)):
+        raise TypeError(f"{hint} reads dates or times loosely; use Day or Instant in it.")
+
+
+_LOOSE = {"date", "datetime", "time", "timedelta"}
+
+
+def _kinds(schema: Any) -> Iterator[str]:
+    """Yield the kind of each part of a pydantic-core schema, but for those that only write."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("type"), str):
+            yield schema["type"]
+        for name, part in schema.items():
+            if name not in ("serialization", "metadata"):
+                yield from _kinds(part)
+    elif isinstance(schema, list | tuple):
+        for part in schema:
+            yield from _kinds(part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class HttpLimits:
     body_seconds: float = 10.0
     """For a body, and one second more for each ``body_bytes_per_second`` that arrived."""
     body_bytes_per_second: int = 8_192
-    write_seconds: float = 30.0
+    write_seconds: float = 10.0
     """How long a client may read nothing of a response before the connection is cut."""
     keep_alive_seconds: float = 75.0
     """How long a connection may idle between two requests."""

@@ -145,7 +145,8 @@ def _describe_operation(
     }
     if one.signature.body is not None:
         content = schemas.content(one, "validation", one.accepts, None)
-        operation["requestBody"] = {"required": True, "content": content}
+        required = one.signature.body.is_required
+        operation["requestBody"] = {"required": required, "content": content}
     if one.signature.session is not None:
         anonymous: list[Json] = [{}] if one.signature.session == "optional" else []
         operation["security"] = [*anonymous, {"session": []}]

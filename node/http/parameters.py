@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from node.errors import RequestInvalid
+from node.http.fields import INSTANT_TEXT
 
 Place = Literal["path", "query"]
 
@@ -21,8 +22,9 @@ _TEXT_PATTERN = {
     "query": r"^[^\x00-\x1f\x7f]*$",
     "path": r"^[^\x00-\x1f\x7f/\\]+$",
 }
+# JSON Schema calls 12.0 an integer too (2020-12, section 4.2.3).
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)(\.0+)?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,13 +165,15 @@ def _check_parameter_type(parameter: Parameter) -> None:
 
 
 def _is_canonical(value: object, text: str) -> bool:
-    """Tell whether `text` is the one spelling of `value`: ``12``, and not ``+12`` or ``1_2``."""
+    """Tell whether `text` is a plain spelling of `value`: ``12``, and not ``+12`` or ``1_2``."""
     match value:
         case bool():
             return text in ("true", "false")
         case int():
-            return str(value) == text
+            return _INTEGER.fullmatch(text) is not None
         case datetime():
-            return _RFC_3339.fullmatch(text) is not None
+            return INSTANT_TEXT.fullmatch(text) is not None
+        case date():
+            return value.isoformat() == text
         case _:
             return True

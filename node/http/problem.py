@@ -45,6 +45,8 @@ STATUS: Mapping[type[TallystickError], int] = {
     node.SessionRefused: 401,
     node.NotFound: 404,
     node.NotYours: 403,
+    node.TooManyOpenRequests: 409,
+    node.NotErasable: 409,
     node.InternalError: 500,
 }
 

@@ -81,6 +81,10 @@ CREATE TABLE holders (
 );
 CREATE INDEX holders_person ON holders (person);
 
+CREATE TABLE persons (                     -- whoever held an account once: no number is given twice
+    person      bigint PRIMARY KEY
+);
+
 CREATE TABLE devices (
     key          bytea  PRIMARY KEY CHECK (length(key) = 32),
     person       bigint NOT NULL,
@@ -102,7 +106,8 @@ CREATE TABLE holds (                       -- open ones
     coordinator  boolean NOT NULL,
     evidence     bytea,
     claimed_at   bigint,
-    claimed      bigint
+    claimed      bigint,
+    counted      boolean NOT NULL          -- against the cap of a mandate or a new device
 );
 
 CREATE TABLE mandates (                    -- living ones

@@ -1,0 +1,232 @@
+"""``verify``: everything this device holds and is shown, held against the log as it is now.
+
+1. The node still speaks for the circle that was joined. 2. Its head continues the one seen last.
+3. Each kept receipt's entry is in the log under that head, at its place and unchanged. 4. Each line
+of each own account's statement says what the log commits to, none is missing, and the balance is
+that of the last. What was proved on the way is kept, so that next time only new lines are fetched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from client import history
+from client.circle_info import check_pinned
+from client.errors import AnswerInvalid, HistoryRewritten, NodeRefused, ReceiptInvalid
+from client.findings import Finding, Line, compare_account, compare_lines, lines_of
+from client.history import SignedHead, verify_head
+from client.member import Member
+from client.receipts import Proved, verify_kept
+from client.records import KeptReceipt
+from client.views import AccountView, StatementLine
+from client.whole_log import verify_whole_log
+from ledger import merkle
+from ledger.errors import InvalidProof
+from ledger.receipt import format_proof_lines, format_receipt, parse_receipt
+from ledger.tile import Tile, tile_reader, tiles_of
+
+AT_ONCE: Final = 8
+"""Requests under way at one time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was checked: ``entries`` of the log are signed now, ``seen`` were when it was last.
+
+    ``read`` are the entries of the log that were read themselves: all, or none.
+    """
+
+    entries: int
+    seen: int
+    receipts: int
+    lines: int
+    read: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_sound(self) -> bool:
+        return not self.findings
+
+
+async def audit(
+    member: Member, *, whole_log: bool = False, progress: Callable[[int], None] | None = None
+) -> Report:
+    """Check everything. Raises HistoryRewritten, CircleChanged, and what the node's errors are."""
+    before = member.journal.checkpoint()
+    seen = 0 if before is None else verify_head(before, member.circle).size
+    check_pinned(await member.node.well_known(), member.circle)
+    head = await member.follow(await member.node.checkpoint())
+    auditor = _Auditor(member, head)
+    await auditor.check_receipts(member.journal.receipts())
+    lines = 0
+    for account in (await member.me(afresh=True)).accounts:
+        lines += await auditor.check_account(account)
+    read = await auditor.check_log(progress) if whole_log else 0
+    found = tuple(dict.fromkeys(auditor.findings))
+    return Report(head.size, seen, auditor.receipts, lines, read, found)
+
+
+class _Auditor:
+    """One run under one head. ``proved`` are the postings proved so far, by account and seq."""
+
+    def __init__(self, member: Member, head: SignedHead) -> None:
+        self.findings: list[Finding] = []
+        self.receipts = 0
+        self._member = member
+        self._head = head
+        self._proved: dict[int, dict[int, list[Line]]] = {}
+        self._tiles: dict[Tile, bytes] = {}
+        self._limit = asyncio.Semaphore(AT_ONCE)
+
+    async def check_receipts(self, kept: Sequence[KeptReceipt]) -> None:
+        """Every kept receipt proves what it did, and its entry is still there."""
+        sound = []
+        for receipt in kept:
+            try:
+                sound.append((receipt, verify_kept(receipt, self._member.circle)))
+            except ReceiptInvalid as invalid:
+                self._find("receipt-damaged", entry=receipt.index, detail=invalid.reason)
+        self.receipts = len(sound)
+        proofs = await self._proofs([receipt.index for receipt, _ in sound])
+        for receipt, proved in sound:
+            if self._is_included(receipt, proofs):
+                self._note(receipt, proved)
+            else:
+                await self._explain(receipt, proved)
+
+    async def check_account(self, view: AccountView) -> int:
+        """An account's whole statement; returns how many lines were held against the log."""
+        session = await self._member.session()
+        shown = [line async for line in session.statement(view.number)]
+        self.findings += compare_account(view, shown)
+        # What came after the head that was proved is for the next time.
+        lines = [line for line in shown if line.entry < self._head.size]
+        known = self._proved.setdefault(view.number, {})
+        await self._prove(view.number, [line for line in lines if not _is_known(line, known)])
+        self.findings += compare_lines(view.number, shown, known, self._member.person)
+        for line in lines:
+            if line.seq not in known:
+                self._find("line-unproved", view.number, line)
+        return len(lines)
+
+    async def check_log(self, progress: Callable[[int], None] | None) -> int:
+        """Every public entry leads to the head."""
+        try:
+            return await verify_whole_log(self._member.node, self._head, progress)
+        except AnswerInvalid as invalid:
+            self._find("log-damaged", detail=invalid.reason)
+            return 0
+
+    async def _prove(self, account: int, lines: Sequence[StatementLine]) -> None:
+        """Fetch and prove the entries of lines that no kept receipt opens, and keep them."""
+        fetched = await asyncio.gather(*(self._fetch(line.entry) for line in lines))
+        proofs = await self._proofs([receipt.index for receipt in fetched if receipt])
+        keep = []
+        for line, receipt in zip(lines, fetched, strict=True):
+            if receipt is None or receipt.index not in proofs:
+                continue
+            proof = format_proof_lines(proofs[receipt.index])
+            receipt = replace(receipt, proof=format_receipt(line.entry, proof, self._head.note))
+            try:
+                proved = verify_kept(receipt, self._member.circle)
+            except ReceiptInvalid as invalid:
+                self._find("line-unproved", account, line, invalid.reason)
+                continue
+            self._note(receipt, proved)
+            keep.append(receipt)
+        if keep:
+            await asyncio.to_thread(self._member.journal.keep_receipts, keep)
+
+    async def _fetch(self, index: int) -> KeptReceipt | None:
+        session = await self._member.session()
+        async with self._limit:
+            try:
+                receipt = await session.entry(index)
+            except (AnswerInvalid, NodeRefused) as error:
+                if isinstance(error, NodeRefused) and error.status >= 500:
+                    raise
+                return None
+        return receipt if receipt.index == index else None
+
+    async def _proofs(self, indexes: Iterable[int]) -> dict[int, list[bytes]]:
+        """Inclusion proofs under the head, made from tiles; what has none is left out."""
+        size = self._head.size
+        nodes = {
+            index: [node for group in merkle.inclusion_nodes(index, size) for node in group]
+            for index in indexes
+            if index < size
+        }
+        wanted = tiles_of([node for each in nodes.values() for node in each], size)
+        await asyncio.gather(*(self._fetch_tile(tile) for tile in wanted))
+        reader = tile_reader(self._tiles, size)
+        proofs = {}
+        for index in nodes:
+            try:
+                proofs[index] = merkle.inclusion_proof_from(reader, index, size)
+            except InvalidProof:
+                self._find("log-damaged", entry=index, detail="a tile is missing")
+        return proofs
+
+    async def _fetch_tile(self, tile: Tile) -> None:
+        if tile in self._tiles:
+            return
+        async with self._limit:
+            try:
+                self._tiles[tile] = await self._member.node.tile(tile)
+            except (AnswerInvalid, NodeRefused) as error:
+                if isinstance(error, NodeRefused) and error.status >= 500:
+                    raise
+
+    def _is_included(self, receipt: KeptReceipt, proofs: dict[int, list[bytes]]) -> bool:
+        head, hashed = self._head, merkle.leaf_hash(receipt.leaf)
+        try:
+            proof = proofs.get(receipt.index, [])
+            merkle.verify_inclusion(receipt.index, head.size, hashed, proof, head.root)
+        except InvalidProof:
+            return False
+        return True
+
+    async def _explain(self, receipt: KeptReceipt, proved: Proved) -> None:
+        """A kept receipt has no place under the head: raise HistoryRewritten if that is proved."""
+        note = parse_receipt(receipt.proof).checkpoint_note
+        earlier = SignedHead(note, proved.checkpoint)
+        try:
+            await history.check_same_history(
+                self._member.node, self._member.circle, earlier, self._head
+            )
+        except HistoryRewritten as found:
+            raise await self._member.keep_evidence(found, conflicting=(receipt,)) from None
+        self._find("log-damaged", entry=receipt.index, detail="a tile is wrong")
+
+    def _note(self, receipt: KeptReceipt, proved: Proved) -> None:
+        for line in lines_of(receipt, proved):
+            by_seq = self._proved.setdefault(line.posting.account, {})
+            known = by_seq.setdefault(line.posting.seq, [])
+            # A later receipt for the same entry may open more: its order, or its text.
+            known[:] = [each for each in known if each.proved.index != proved.index]
+            known.append(line)
+
+    def _find(
+        self,
+        kind: str,
+        account: int | None = None,
+        line: StatementLine | None = None,
+        detail: str = "",
+        *,
+        entry: int | None = None,
+    ) -> None:
+        seq = None if line is None else line.seq
+        self.findings.append(
+            Finding(kind, account, seq, entry if line is None else line.entry, detail)
+        )
+
+
+def _is_known(line: StatementLine, known: dict[int, list[Line]]) -> bool:
+    """Whether what was proved before settles all that the line says."""
+    return any(
+        each.proved.index == line.entry and (line.text is None or each.proved.text == line.text)
+        for each in known.get(line.seq, ())
+    )

@@ -1,0 +1,5 @@
+"""``python -m client.cli`` is ``tally``."""
+
+from client.cli import main
+
+main()

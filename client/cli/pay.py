@@ -1,0 +1,106 @@
+"""``tally pay``."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import click
+
+from client.address import parse_request_link
+from client.cli.acting import Acting, acting_options, find_acting, proved_fields, standing_after
+from client.cli.amounts import read_amount
+from client.cli.command import Told, command
+from client.cli.parties import Party, find_party
+from client.cli.run import Run
+from client.cli.words import amount as in_words
+from client.cli.words import listed, person, plain
+from client.drafts import Draft
+from client.errors import AnswerInvalid, InputRefused
+from client.views import RequestView
+from ledger import declarations, keys
+from ledger.declarations import PaymentRequest
+from ledger.errors import TallystickError
+from ledger.orders import LEGS_MAX, Pay
+
+EPOCH = date(1970, 1, 1)
+
+
+@command("pay")
+@click.argument("payments", nargs=-1, required=True, metavar="WHO AMOUNT [WHO AMOUNT]...")
+@click.option("--for", "text", metavar="TEXT", help="What it is for; both of you will see it.")
+@click.option("--on", "day", type=DAY, metavar="DAY", help="The day it was about.")
+@acting_options
+async def pay(
+    run: Run,
+    payments: tuple[str, ...],
+    text: str | None,
+    day: datetime | None,
+    account: int | None,
+    on_behalf_of: str | None,
+    slip: tuple[str, str] | None,
+) -> Told:
+    """Pay somebody, or several people at once: all of them, or nobody.
+
+    The link of a payment request can stand in place of WHO and AMOUNT.
+    """
+    acting = await find_acting(run, "pay", account, on_behalf_of, slip)
+    happened_on = () if day is None else ((day.date() - EPOCH).days,)
+    if len(payments) == 1 and (request_id := parse_request_link(payments[0])) is not None:
+        return await _pay_request(run, acting, request_id, text, happened_on)
+    legs = await _read_legs(run, payments)
+    act = Pay(tuple((party.account, minor) for party, minor in legs), happened_on)
+    return await _pay(run, acting, act, legs, text)
+
+
+async def _read_legs(run: Run, payments: tuple[str, ...]) -> list[tuple[Party, int]]:
+    if len(payments) % 2:
+        raise InputRefused("Write pairs of WHO and AMOUNT, or one link of a payment request.")
+    if len(payments) // 2 > LEGS_MAX:
+        raise InputRefused(f"At most {LEGS_MAX} people can be paid at once.")
+    unit = (await run.member()).circle.unit
+    return [
+        (await find_party(run, who), read_amount(written, unit))
+        for who, written in zip(payments[::2], payments[1::2], strict=True)
+    ]
+
+
+async def _pay_request(
+    run: Run, acting: Acting, request_id: bytes, text: str | None, happened_on: tuple[int, ...]
+) -> Told:
+    member = await run.member()
+    view = await (await member.session()).request(request_id)
+    asked = check_request(view, request_id, member.circle.circle_id)
+    act = Pay(((asked.account, asked.amount),), happened_on, (request_id,))
+    payee = Party(asked.account, person(view.handle, view.name, asked.account))
+    return await _pay(run, acting, act, [(payee, asked.amount)], text or view.text)
+
+
+def check_request(view: RequestView, request_id: bytes, circle: bytes) -> PaymentRequest:
+    """What the payee signed, once it is what the node shows. Raises AnswerInvalid."""
+    try:
+        asked, signed_id = declarations.open_request(view.wire)
+    except TallystickError:
+        raise AnswerInvalid("has a payment request that nobody signed") from None
+    if (signed_id, asked.circle) != (request_id, circle):
+        raise AnswerInvalid("has another payment request than the one asked for")
+    if (asked.account, asked.amount, asked.expires) != (view.account, view.amount, view.expires):
+        raise AnswerInvalid("shows a payment request otherwise than it was signed")
+    if view.text is not None and view.salt is not None:
+        commitment = keys.text_commitment(view.salt, view.text.encode())
+        if asked.text != (commitment,):
+            raise AnswerInvalid("shows a payment request with another text")
+    return asked
+
+
+async def _pay(
+    run: Run, acting: Acting, act: Pay, legs: list[tuple[Party, int]], text: str | None
+) -> Told:
+    unit = (await run.member()).circle.unit
+    draft = Draft(act, acting.account, text, acting.slip, acting.mandate)
+    proved = await run.order(draft)
+    paid = listed(f"{plain(party.label)} {in_words(minor, unit)}" for party, minor in legs)
+    who = "You" if acting.is_own else f"Account {acting.account}"
+    left = standing_after(proved, acting.account, unit)
+    payments = [{"account": party.account, "amount": minor} for party, minor in legs]
+    fields = proved_fields(proved, acting.account)
+    return Told(f"{who} paid {paid}.{left}", {**fields, "payments": payments})

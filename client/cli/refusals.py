@@ -1,0 +1,132 @@
+"""Errors as one plain sentence for the person at the terminal, amounts in the circle's unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+
+from client.errors import HistoryRewritten, NodeRefused
+from ledger.amount import Unit, amount_in_words
+from ledger.errors import TallystickError
+
+_Attributes = Mapping[str, object]
+
+
+def explain(error: TallystickError, unit: Unit | None, own: Collection[int]) -> str:
+    """What went wrong and what to do; ``own`` are the reader's accounts."""
+    match error:
+        case NodeRefused(problem=problem, attributes=attributes):
+            told = None
+            if unit is not None and problem in _IN_UNIT:
+                told = _IN_UNIT[problem](attributes, unit, own)
+            return told or _PLAIN.get(problem) or str(error)
+        case HistoryRewritten():
+            return f"{error} {WHAT_TO_DO}"
+        case _:
+            return str(error)
+
+
+WHAT_TO_DO = (
+    "Pay nothing in this circle for now. Show the file to your coordinator and to people of a"
+    " neighbouring circle: it proves what this circle signed, to anybody."
+)
+
+_PLAIN = {
+    "device-unknown": "The circle does not know this device: ask your coordinator to add it.",
+    "key-taken": "That device, sheet or invitation is known in the circle already.",
+    "order-expired": "The circle says that it is later than this device thinks: set its clock"
+    " right and try again.",
+    "expiry-too-far": "The circle says that it is earlier than this device thinks: set its clock"
+    " right and try again.",
+    "session-refused": "The circle does not know this device, or not yet, or no longer: ask your"
+    " coordinator. If it is new, somebody still has to add it.",
+    "person-mismatch": "This device belongs to somebody else in the circle now.",
+    "frozen": "The circle's node only reads at the moment: your coordinator has been told why.",
+    "overloaded": "The circle's node has too much to do: try again in a minute; nothing is done"
+    " twice.",
+    "history-lost": "The circle's node has lost some of its books and takes no more orders: tell"
+    " your coordinator to restore the newest backup.",
+}
+
+
+def _number(attributes: _Attributes, name: str) -> int | None:
+    value = attributes.get(name)
+    return value if type(value) is int else None
+
+
+def _numbers(attributes: _Attributes, name: str) -> list[int]:
+    value = attributes.get(name)
+    return [each for each in value if type(each) is int] if isinstance(value, list) else []
+
+
+def _whose(accounts: list[int], own: Collection[int]) -> str:
+    if len(accounts) == 1 and accounts[0] in own:
+        return "You"
+    shown = ", ".join(map(str, accounts[:10])) + (", ..." if len(accounts) > 10 else "")
+    return f"Account {shown}" if len(accounts) == 1 else f"Accounts {shown}"
+
+
+def _credit_limit(attributes: _Attributes, unit: Unit, own: Collection[int]) -> str | None:
+    accounts = _numbers(attributes, "accounts")
+    available, floor = _number(attributes, "available"), _number(attributes, "floor")
+    wanted = _number(attributes, "amount")
+    if not accounts or available is None or floor is None or wanted is None:
+        return None
+    if len(accounts) > 1:
+        return f"{_whose(accounts, own)} cannot go down that far; nothing was done."
+    left = max(0, available - floor)
+    who = _whose(accounts, own)
+    return (
+        f"{who} can spend {amount_in_words(left, unit)} now, so"
+        f" {amount_in_words(wanted, unit)} is too much; nothing was done."
+    )
+
+
+def _ceiling(attributes: _Attributes, unit: Unit, own: Collection[int]) -> str | None:
+    accounts = _numbers(attributes, "accounts")
+    balance, ceiling = _number(attributes, "balance"), _number(attributes, "ceiling")
+    wanted = _number(attributes, "amount")
+    if not accounts or balance is None or ceiling is None or wanted is None:
+        return None
+    room = max(0, ceiling - balance)
+    return (
+        f"{_whose(accounts, own)} can go up to {amount_in_words(ceiling, unit)}, and so can take"
+        f" {amount_in_words(room, unit)} more, not {amount_in_words(wanted, unit)}; nothing was"
+        " done."
+    )
+
+
+def _cap(attributes: _Attributes, unit: Unit, own: Collection[int]) -> str | None:
+    wanted, cap = _number(attributes, "amount"), _number(attributes, "cap")
+    if wanted is None or cap is None:
+        return None
+    return (
+        f"In this way {amount_in_words(max(0, cap), unit)} can be moved now, and"
+        f" {amount_in_words(wanted, unit)} is more; nothing was done."
+    )
+
+
+def _limit_too_wide(attributes: _Attributes, unit: Unit, own: Collection[int]) -> str | None:
+    asked, allowed = _number(attributes, "asked"), _number(attributes, "allowed")
+    if asked is None or allowed is None:
+        return None
+    return (
+        f"The circle's rules allow {amount_in_words(allowed, unit)} below zero, and this would make"
+        f" it {amount_in_words(asked, unit)}."
+    )
+
+
+def _cosignatures(attributes: _Attributes, unit: Unit, own: Collection[int]) -> str | None:
+    signed, needed = _number(attributes, "signed"), _number(attributes, "needed")
+    return (
+        f"{needed} of the committee must sign this, and {signed} did: add --save FILE, let the"
+        " others sign it with tally officer cosign FILE, then tally officer send FILE."
+    )
+
+
+_IN_UNIT: dict[str, Callable[[_Attributes, Unit, Collection[int]], str | None]] = {
+    "credit-limit": _credit_limit,
+    "ceiling": _ceiling,
+    "cap": _cap,
+    "limit-too-wide": _limit_too_wide,
+    "cosignatures-missing": _cosignatures,
+}

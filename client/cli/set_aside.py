@@ -1,0 +1,248 @@
+"""Promises: amounts set aside, and how they end. The protocol calls them holds."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+
+import click
+
+from client.cli.acting import Acting, acting_options, find_acting, proved_fields, standing_after
+from client.cli.amounts import read_amount
+from client.cli.command import Told, command
+from client.cli.days import end_of_day
+from client.cli.parties import find_party, own_account
+from client.cli.run import Run
+from client.cli.words import DAY_MS, day, listed, plain
+from client.drafts import Draft
+from client.errors import InputRefused
+from client.member import unix_ms
+from client.views import HoldView
+from ledger.amount import amount_in_words
+from ledger.orders import Claim, Hold, Object, Release, Settle
+
+DAYS = 30
+
+
+@command("set-aside")
+@click.argument("amount")
+@click.option("--whom", metavar="WHO", help="Whom it is for; may be said when it is paid.")
+@click.option("--until", type=DAY, metavar="DAY", help="From then on you may free it.")
+@click.option("--claim-days", type=click.IntRange(1, 365), help="They may claim it after so many.")
+@click.option("--coordinator", is_flag=True, help="A coordinator may pay it out, or free it.")
+@click.option("--for", "text", metavar="TEXT", help="What it is for.")
+@acting_options
+async def set_aside(
+    run: Run,
+    amount: str,
+    whom: str | None,
+    until: datetime | None,
+    claim_days: int | None,
+    coordinator: bool,
+    text: str | None,
+    account: int | None,
+    on_behalf_of: str | None,
+    slip: tuple[str, str] | None,
+) -> Told:
+    """Set an amount aside for later: it stays yours, and cannot be spent on anything else."""
+    acting = await find_acting(run, "hold", account, on_behalf_of, slip)
+    unit = (await run.member()).circle.unit
+    minor = read_amount(amount, unit)
+    party = None if whom is None else await find_party(run, whom)
+    if claim_days is not None and party is None:
+        raise InputRefused("Say with --whom who may claim it.")
+    end = end_of_day(until) if until else (unix_ms() // DAY_MS + DAYS) * DAY_MS
+    act = Hold(
+        payee=() if party is None else (party.account,),
+        amount=minor,
+        until=end,
+        claim_window=() if claim_days is None else (claim_days * DAY_MS,),
+        coordinator=int(coordinator),
+    )
+    proved = await run.order(Draft(act, acting.account, text, acting.slip, acting.mandate))
+    whose = "" if party is None else f" for {plain(party.label)}"
+    told = (
+        f"{amount_in_words(minor, unit)} set aside{whose} until {day(end)}: promise"
+        f" {proved.index}.{standing_after(proved, acting.account, unit)}"
+    )
+    fields = {**proved_fields(proved, acting.account), "promise": proved.index, "amount": minor}
+    return Told(told[0].upper() + told[1:], {**fields, "until": end})
+
+
+@command("promises")
+@click.option("--account", metavar="WHO", help="Whose account; officers may see any.")
+async def promises(run: Run, account: str | None) -> Told:
+    """What is set aside, by you or for you."""
+    number = (
+        (await own_account(run)).number
+        if account is None
+        else (await find_party(run, account)).account
+    )
+    member = await run.member()
+    found = [each async for each in (await member.session()).holds(number)]
+    fields = {"account": number, "promises": [asdict(each) for each in found]}
+    if not found:
+        return Told("Nothing is set aside.", fields)
+    unit = member.circle.unit
+    lines = []
+    for hold in found:
+        amount = amount_in_words(hold.amount, unit)
+        mine = hold.account == number
+        whom = "" if hold.payee is None else f" for account {hold.payee}"
+        said = f"you set {amount} aside{whom}" if mine else f"account {hold.account} set {amount}"
+        said += "" if mine else " aside for you"
+        claimed = f"; {amount_in_words(hold.claimed, unit)} is claimed" if hold.claimed else ""
+        lines.append(f"Promise {hold.index}: {said}, until {day(hold.until)}{claimed}.")
+    return Told("\n".join(lines), fields)
+
+
+async def _find(run: Run, number: int, account: int) -> HoldView:
+    session = await (await run.member()).session()
+    async for hold in session.holds(account):
+        if hold.index == number:
+            return hold
+    raise InputRefused(f"Nothing is set aside under number {number}: see tally promises.")
+
+
+_PROMISE = click.argument("promise", type=click.IntRange(0))
+_REASON = click.option("--reason", metavar="TEXT", help="Why; officers must say.")
+
+
+async def _resolving(
+    run: Run,
+    kind: str,
+    promise: int,
+    account: int | None,
+    on_behalf_of: str | None,
+    slip: tuple[str, str] | None,
+) -> tuple[HoldView, Acting]:
+    """The promise, and the account by which it is resolved: a side of it, or the payer's for an
+    officer whose say was agreed."""
+    if on_behalf_of is None and account is None and slip is None:
+        me = await (await run.member()).me()
+        for view in me.accounts:
+            async for hold in (await (await run.member()).session()).holds(view.number):
+                if hold.index == promise:
+                    return hold, Acting(view.number)
+        raise InputRefused(
+            f"Nothing of yours is set aside under number {promise}: officers say whose with --as."
+        )
+    member = await run.member()
+    if on_behalf_of is not None and slip is None and "coordinator" in (await member.me()).offices:
+        party = await find_party(run, on_behalf_of)
+        return await _find(run, promise, party.account), Acting(party.account)
+    acting = await find_acting(run, kind, account, on_behalf_of, slip)
+    return await _find(run, promise, acting.account), acting
+
+
+@command("hand-over")
+@_PROMISE
+@click.argument("amount", required=False)
+@click.option("--whom", metavar="WHO", help="Who is paid, where that was left open.")
+@_REASON
+@acting_options
+async def hand_over(
+    run: Run,
+    promise: int,
+    amount: str | None,
+    whom: str | None,
+    reason: str | None,
+    account: int | None,
+    on_behalf_of: str | None,
+    slip: tuple[str, str] | None,
+) -> Told:
+    """Pay out what was set aside: all of it, or AMOUNT, and the rest is free again."""
+    hold, acting = await _resolving(run, "settle", promise, account, on_behalf_of, slip)
+    unit = (await run.member()).circle.unit
+    whole = hold.amount if hold.claimed is None else hold.claimed
+    minor = whole if amount is None else read_amount(amount, unit)
+    payee = hold.payee if whom is None else (await find_party(run, whom)).account
+    if payee is None:
+        raise InputRefused("Say with --whom who is to be paid.")
+    act = Settle(promise, payee, minor)
+    proved = await run.order(Draft(act, acting.account, reason, acting.slip, acting.mandate))
+    left = standing_after(proved, acting.account, unit)
+    fields = {**proved_fields(proved, acting.account), "promise": promise, "amount": minor}
+    told = f"Account {payee} was paid {amount_in_words(minor, unit)} of promise {promise}.{left}"
+    return Told(told, {**fields, "payee": payee})
+
+
+@command("free")
+@_PROMISE
+@_REASON
+@acting_options
+async def free(
+    run: Run,
+    promise: int,
+    reason: str | None,
+    account: int | None,
+    on_behalf_of: str | None,
+    slip: tuple[str, str] | None,
+) -> Told:
+    """End a promise without paying: what was set aside can be spent again."""
+    hold, acting = await _resolving(run, "release", promise, account, on_behalf_of, slip)
+    own = hold.account in (await run.member()).membership.accounts
+    if own and acting.account == hold.account and unix_ms() < hold.until:
+        raise InputRefused(
+            f"You promised it until {day(hold.until)}: until then only {_others(hold)} can free it."
+        )
+    draft = Draft(Release(promise), acting.account, reason, acting.slip, acting.mandate)
+    proved = await run.order(draft)
+    unit = (await run.member()).circle.unit
+    left = standing_after(proved, acting.account, unit)
+    fields = {**proved_fields(proved, acting.account), "promise": promise}
+    return Told(f"Promise {promise} is over, and nothing was paid.{left}", fields)
+
+
+def _others(hold: HoldView) -> str:
+    others = [] if hold.payee is None else [f"account {hold.payee}"]
+    if hold.coordinator:
+        others.append("a coordinator")
+    return listed(others) or "nobody"
+
+
+@command("claim")
+@_PROMISE
+@click.argument("amount", required=False)
+@acting_options
+async def claim(
+    run: Run,
+    promise: int,
+    amount: str | None,
+    account: int | None,
+    on_behalf_of: str | None,
+    slip: tuple[str, str] | None,
+) -> Told:
+    """Say that what was promised you is due; unless they object in time, you may hand it over."""
+    hold, acting = await _resolving(run, "claim", promise, account, on_behalf_of, slip)
+    unit = (await run.member()).circle.unit
+    minor = hold.amount if amount is None else read_amount(amount, unit)
+    draft = Draft(Claim(promise, minor), acting.account, None, acting.slip, acting.mandate)
+    proved = await run.order(draft)
+    due = day(proved.leaf.log_time + (hold.claim_window or 0))
+    told = (
+        f"You claimed {amount_in_words(minor, unit)} of promise {promise}. Unless they object,"
+        f" run tally hand-over {promise} from {due} on."
+    )
+    fields = {**proved_fields(proved, acting.account), "promise": promise, "amount": minor}
+    return Told(told, fields)
+
+
+@command("object")
+@_PROMISE
+@click.option("--for", "text", metavar="TEXT", help="Why it is not due.")
+@acting_options
+async def object_to(
+    run: Run,
+    promise: int,
+    text: str | None,
+    account: int | None,
+    on_behalf_of: str | None,
+    slip: tuple[str, str] | None,
+) -> Told:
+    """Say that a claim on what you set aside is not due; it stands no longer."""
+    _, acting = await _resolving(run, "object", promise, account, on_behalf_of, slip)
+    draft = Draft(Object(promise), acting.account, text, acting.slip, acting.mandate)
+    proved = await run.order(draft)
+    fields = {**proved_fields(proved, acting.account), "promise": promise}
+    return Told(f"The claim on promise {promise} stands no longer. Talk to each other.", fields)

@@ -1,0 +1,141 @@
+"""A statement's lines as sentences, in columns and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from client.cli.words import day, person, plain, signed, wrap, write_day
+from client.views import StatementLine
+from ledger.amount import Unit, amount_in_words, format_figure
+
+_EVENTS = {
+    "open": "the account was opened",
+    "close": "the account was closed",
+    "limits": "how far you can go was set",
+    "holder": "who holds the account was changed",
+    "assist": "whether coordinators act for you was changed",
+    "hold": "you set something aside",
+    "release": "something was no longer set aside",
+    "claim": "something set aside was claimed",
+    "object": "a claim was objected to",
+    "enrol": "a new phone, computer or sheet was added",
+    "revoke": "a device was ended",
+    "freeze": "a device was reported lost",
+    "thaw": "a device was found again",
+    "veto": "a new device was stopped",
+    "mandate": "somebody was allowed to act for you",
+    "unmandate": "somebody may no longer act for you",
+}
+
+
+def tell_line(line: StatementLine, unit: Unit) -> str:
+    """One line as a sentence."""
+    return wrap(f"{day(line.log_time)}: {_what(line, unit)}{_details(line)}.", "  ")
+
+
+def tell_row(line: StatementLine, unit: Unit) -> str:
+    """One line in columns: when, how much, what was left, and what it was."""
+    moved = signed(line.delta, unit) if line.delta else ""
+    left = format_figure(line.balance, unit)
+    head = f"{day(line.log_time):>17}  {moved:>10}  {left:>10}  "
+    return wrap(f"{head}{_what(line, unit)}{_details(line)} (no. {line.entry})", " " * len(head))
+
+
+HEADINGS = f"{'When':>17}  {'Change':>10}  {'Then':>10}  What"
+
+
+def _what(line: StatementLine, unit: Unit) -> str:
+    amount = amount_in_words(abs(line.delta), unit)
+    other = line.counterparty
+    who = "several" if other is None else person(other.handle, other.name, other.account)
+    if line.delta == 0:
+        return _EVENTS.get(line.kind, plain(line.kind))
+    given = line.delta < 0
+    match line.kind:
+        case "pay" | "settle":
+            return f"you paid {who} {amount}" if given else f"{who} paid you {amount}"
+        case "sell":
+            return f"{who} bought {amount}" if given else f"you bought {amount}"
+        case "redeem":
+            return f"you gave back {amount}" if given else f"{who} gave back {amount}"
+        case "levy":
+            return f"circle fee of {amount}" if given else f"circle fees of {amount}"
+        case "payout":
+            return f"{who} were paid {amount}" if given else f"the circle paid you {amount}"
+        case "reverse":
+            return f"an earlier line was undone: {amount} {'taken' if given else 'given'} back"
+        case "open":
+            return f"{amount} to {who} to begin with" if given else f"you began with {amount}"
+        case "close":
+            return f"the account was closed: {amount} {'went' if given else 'came'}"
+        case _:
+            return f"{plain(line.kind)} of {amount}"
+
+
+def _details(line: StatementLine) -> str:
+    told = "" if line.text is None else f", for {plain(line.text)}"
+    if line.happened_on is not None:
+        told += f", about {write_day(line.happened_on)}"
+    if line.reference is not None:
+        told += f", reference {plain(line.reference)}"
+    if line.by is not None:
+        told += f", entered by {plain(line.by)}"
+    if line.slip is not None:
+        told += f" from slip {plain(line.slip[1])} ({plain(line.slip[0])})"
+    return told
+
+
+CSV_FIELDS = (
+    "number",
+    "entry",
+    "logged",
+    "happened_on",
+    "kind",
+    "change",
+    "balance",
+    "set_aside",
+    "account",
+    "handle",
+    "name",
+    "text",
+    "reference",
+    "by",
+)
+
+
+def write_csv(lines: Iterable[StatementLine], unit: Unit) -> str:
+    """The lines as CSV (RFC 4180), figures in the circle's unit, times in UTC."""
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(CSV_FIELDS)
+    for line in lines:
+        other = line.counterparty
+        writer.writerow(
+            [
+                line.seq,
+                line.entry,
+                datetime.fromtimestamp(line.log_time / 1000, UTC).isoformat("T", "seconds"),
+                "" if line.happened_on is None else line.happened_on.isoformat(),
+                _cell(line.kind),
+                format_figure(line.delta, unit),
+                format_figure(line.balance, unit),
+                format_figure(line.held, unit),
+                "" if other is None else other.account,
+                _cell(None if other is None else other.handle),
+                _cell(None if other is None else other.name),
+                _cell(line.text),
+                _cell(line.reference),
+                _cell(line.by),
+            ]
+        )
+    return written.getvalue()
+
+
+def _cell(text: str | None) -> str:
+    """Others' words; what a spreadsheet would take for a formula is made text."""
+    if not text:
+        return ""
+    return f"'{text}" if text[0] in "=+-@\t\r" else text

@@ -1,0 +1,95 @@
+"""The commands of ``tally``, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from client.cli.lazy_group import Entry, LazyGroup
+from client.cli.settings import Settings
+
+STOPPED = 130
+
+SECTIONS = {
+    "Every day": {
+        "balance": Entry("client.cli.balance:balance", "What you have, and the latest lines."),
+        "pay": Entry("client.cli.pay:pay", "Pay somebody, or several people at once."),
+        "request": Entry(
+            "client.cli.request:request", "Ask to be paid: makes a link to give away."
+        ),
+        "requests": Entry("client.cli.request:requests", "What you asked for, and who paid."),
+        "statement": Entry("client.cli.statement:statement", "Everything on your account."),
+    },
+    "Promises": {
+        "set-aside": Entry("client.cli.set_aside:set_aside", "Set an amount aside for later."),
+        "promises": Entry("client.cli.set_aside:promises", "What is set aside, by you or for you."),
+        "hand-over": Entry("client.cli.set_aside:hand_over", "Pay out what was set aside."),
+        "free": Entry("client.cli.set_aside:free", "End a promise without paying."),
+        "claim": Entry("client.cli.set_aside:claim", "Say that what was promised you is due."),
+        "object": Entry("client.cli.set_aside:object_to", "Say that a claim on you is not due."),
+    },
+    "Someone acting for you": {
+        "allow": Entry("client.cli.mandates:allow", "Let someone act for you, within bounds."),
+        "allowed": Entry("client.cli.mandates:allowed", "Who may act for whom."),
+        "disallow": Entry("client.cli.mandates:disallow", "End that."),
+    },
+    "You and your circles": {
+        "join": Entry("client.cli.join:join", "Join a circle with an invitation."),
+        "whoami": Entry("client.cli.whoami:whoami", "Who you are in the circle."),
+        "verify": Entry("client.cli.verify:verify", "Check that nothing was changed behind you."),
+        "devices": Entry("client.cli.devices:devices", "Your phones and computers."),
+        "new-device": Entry("client.cli.new_device:new_device", "Make this device one of yours."),
+        "circles": Entry("client.cli.circles:circles", "The circles on this device."),
+        "passphrase": Entry("client.cli.circles:passphrase", "Protect this device's key."),
+    },
+    "More": {
+        "officer": Entry("client.cli.officer:officer", "What coordinators do."),
+        "demo": Entry("client.demo:demo", "Play a circle on a fresh node, to see it work."),
+    },
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option("--circle", metavar="NAME", help="Which circle, if you are in several.")
+@click.option(
+    "--home",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder with your keys.",
+)
+@click.version_option(package_name="tallystick", prog_name="tally")
+@click.pass_context
+def tally(context: click.Context, circle: str | None, home: Path | None) -> None:
+    """Give and get help in your circle, and keep count.
+
+    WHO is a short name such as ann, or an account number such as 102. An AMOUNT is written as
+    people do: 2, 1.5 or 1h20.
+    """
+    context.obj = Settings(circle, home)
+
+
+def run_tally(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit status."""
+    try:
+        status = tally.main(list(arguments), prog_name="tally", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Stopped.", err=True)
+        return STOPPED
+    except BrokenPipeError:
+        # Whoever read the output has had enough; Python must not complain when it flushes it.
+        sys.stdout = None
+        return 1
+    return status if isinstance(status, int) else 0

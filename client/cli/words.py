@@ -1,0 +1,81 @@
+"""Amounts, days and names as people read them; whatever others wrote made fit for a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+
+from ledger.amount import Unit, amount_in_words, format_figure
+
+WIDTH_MAX = 100
+DAY_MS = 24 * 3600 * 1000
+
+_SPANS = (("week", 7 * DAY_MS), ("day", DAY_MS), ("hour", DAY_MS // 24), ("minute", 60_000))
+
+
+def plain(text: str) -> str:
+    """On one line, and nothing in it that a terminal would act on."""
+    line = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else "?" for letter in line)
+
+
+def amount(minor: int, unit: Unit) -> str:
+    """An amount in words; its sign is for the sentence around it to say."""
+    return amount_in_words(abs(minor), unit)
+
+
+def signed(minor: int, unit: Unit) -> str:
+    """An exact figure with its sign, for columns."""
+    return format_figure(minor, unit, sign=True)
+
+
+def day(log_time: int) -> str:
+    """The day of a time (Unix milliseconds) where the reader is: 3 May 2026."""
+    return write_day(datetime.fromtimestamp(log_time / 1000).astimezone().date())
+
+
+def write_day(when: date) -> str:
+    """3 May 2026."""
+    return f"{when.day} {when:%B %Y}"
+
+
+def moment(log_time: int) -> str:
+    """A time of day where the reader is: 3 May 2026 at 14:05."""
+    when = datetime.fromtimestamp(log_time / 1000).astimezone()
+    return f"{write_day(when.date())} at {when:%H:%M}"
+
+
+def span(milliseconds: int) -> str:
+    """How long: 1 week, 3 days, 36 hours."""
+    for name, size in _SPANS:
+        if milliseconds >= size and milliseconds % size == 0:
+            count = milliseconds // size
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return f"{timedelta(milliseconds=milliseconds)}"
+
+
+def person(handle: str | None, name: str | None, account: int | None = None) -> str:
+    """A person as others know them; an account number where no name is left."""
+    if name:
+        return plain(name)
+    if handle:
+        return plain(handle)
+    return "a former member" if account is None else f"a former member (account {account})"
+
+
+def listed(words: Iterable[str]) -> str:
+    """One, two and three."""
+    each = list(words)
+    return " and ".join([", ".join(each[:-1]), each[-1]]) if len(each) > 1 else "".join(each)
+
+
+def wrap(text: str, indent: str = "") -> str:
+    """Lines no wider than the terminal; the later ones set in by ``indent``."""
+    return textwrap.fill(text, width(), subsequent_indent=indent, break_on_hyphens=False)
+
+
+def width() -> int:
+    """How many letters fit on a line."""
+    return max(30, min(shutil.get_terminal_size().columns, WIDTH_MAX))

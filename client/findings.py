@@ -1,0 +1,146 @@
+"""What ``verify`` found, and the comparison of a statement with what was proved. No I/O.
+
+A statement is the node's word. Each line of it must say what the posting under the same number in
+the signed log says, and each posting names the one before it by its hash, so none can be left out,
+put in or changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from client.receipts import Proved, expected_deltas
+from client.records import KeptReceipt
+from client.views import AccountView, StatementLine
+from ledger import entry
+from ledger.entry import Posting
+from ledger.orders import Pay, Redeem, Sell
+
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it should be.
+
+    ``kind`` is stable: receipt-damaged, log-damaged, line-missing, line-wrong, text-changed,
+    line-doubled, line-unproved or balance-wrong. ``entry`` is the line's number in the circle's
+    books, ``seq`` its number in the account's.
+    """
+
+    kind: str
+    account: int | None = None
+    seq: int | None = None
+    entry: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A posting of one account as it was proved, and the hash by which the next one names it."""
+
+    proved: Proved
+    posting: Posting
+    link: bytes
+
+
+def lines_of(receipt: KeptReceipt, proved: Proved) -> Iterator[Line]:
+    """The postings that a verified receipt opens."""
+    for opening, posting in zip(receipt.openings, proved.postings, strict=True):
+        yield Line(proved, posting, entry.posting_hash(opening.posting, opening.salt))
+
+
+def compare_account(view: AccountView, lines: Sequence[StatementLine]) -> Iterator[Finding]:
+    """The balance shown is that of the line it belongs to, and no line is left out.
+
+    ``lines`` are newest first and were read after ``view``.
+    """
+    seqs = {line.seq: line for line in lines}
+    newest = seqs.get(view.seq)
+    if newest is None:
+        yield Finding("line-missing", view.number, view.seq)
+    elif (newest.balance, newest.held) != (view.balance, view.held):
+        yield Finding("balance-wrong", view.number, view.seq, newest.entry)
+    if view.available != view.balance - view.held:
+        yield Finding("balance-wrong", view.number, view.seq, detail="available")
+    if len(seqs) != len(lines):
+        yield Finding("line-doubled", view.number)
+    for seq in range(1, view.seq):
+        if seq not in seqs:
+            yield Finding("line-missing", view.number, seq)
+
+
+def compare_lines(
+    account: int,
+    lines: Sequence[StatementLine],
+    proved: Mapping[int, Sequence[Line]],
+    person: int,
+) -> Iterator[Finding]:
+    """Hold each line against what was proved under its number, and each posting against the last.
+
+    ``proved`` has, by ``seq``, every distinct posting of the account that a receipt opens;
+    ``person`` is whose own words must still be there.
+    """
+    shown = {line.seq: line for line in lines}
+    for seq, known in sorted(proved.items()):
+        if len({each.proved.index for each in known}) > 1:
+            yield Finding("line-doubled", account, seq, known[0].proved.index)
+        line = shown.get(seq)
+        for each in known:
+            if line is None or line.entry != each.proved.index:
+                yield Finding("line-missing", account, seq, each.proved.index)
+            else:
+                yield from _compare_line(line, each, person)
+        before = proved.get(seq - 1, ())
+        if before and known[0].posting.previous not in {each.link for each in before}:
+            yield Finding("line-doubled", account, seq, known[0].proved.index, "previous")
+
+
+def _compare_line(line: StatementLine, known: Line, person: int) -> Iterator[Finding]:
+    posting, proved = known.posting, known.proved
+    pairs: dict[str, tuple[object, object]] = {
+        "delta": (line.delta, posting.delta),
+        "balance": (line.balance, posting.balance),
+        "held": (line.held, posting.held),
+        "kind": (line.kind, proved.leaf.kind),
+        "log_time": (line.log_time, proved.leaf.log_time),
+    }
+    if proved.order is not None:
+        pairs |= _told_by_order(line, proved)
+    wrong = [name for name, (shown, true) in pairs.items() if shown != true]
+    if wrong:
+        yield Finding("line-wrong", posting.account, line.seq, line.entry, ", ".join(wrong))
+    if line.text != proved.text and (line.text is not None or _must_show(proved, person)):
+        yield Finding("text-changed", posting.account, line.seq, line.entry)
+
+
+def _must_show(proved: Proved, person: int) -> bool:
+    """Whether a text that was proved once may not be gone: erasing another person takes theirs.
+
+    What is written to open an account are names, which no statement repeats.
+    """
+    own = proved.order is not None and proved.order.order.header.person == person
+    return own and proved.leaf.kind != "open"
+
+
+def _told_by_order(line: StatementLine, proved: Proved) -> dict[str, tuple[object, object]]:
+    """What a line says beyond the posting, and what the order it stands on says."""
+    assert proved.order is not None, "asked only of entries that stand on an order"
+    header, act = proved.order.order
+    pairs: dict[str, tuple[object, object]] = {
+        "authority": (line.authority, proved.authority),
+        "slip": (line.slip, header.slip[0] if header.slip else None),
+    }
+    if line.order_id is not None:
+        pairs["order"] = (line.order_id, proved.order.id)
+    if isinstance(act, Pay):
+        day = _EPOCH + timedelta(act.happened_on[0]) if act.happened_on else None
+        pairs["happened_on"] = (line.happened_on, day)
+    if isinstance(act, Sell | Redeem):
+        pairs["reference"] = (line.reference, act.reference)
+    others = expected_deltas(header.account, act)
+    if line.counterparty is not None and len(others) > 1:
+        pairs["counterparty"] = (line.counterparty.account in others, True)
+    return pairs

@@ -1,0 +1,162 @@
+"""Accounts, and what is set aside on them, for those who may see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import Field
+
+from node.api.bounds import Number
+from node.api.orders import Model
+from node.api.sessions import Session
+from node.circle import Circle
+from node.connections import Reader
+from node.errors import NotFound
+
+HOLDS_MAX = 1000
+"""In one answer."""
+
+
+class Account(Model):
+    """An account as of ``log_time`` (Unix milliseconds), when the log had ``size`` entries.
+
+    Amounts are minor units. ``available`` is the balance without what is set aside; it may go down
+    to ``floor``, the balance up to ``ceiling``. ``seq`` is the number of its newest posting.
+    """
+
+    number: int
+    kind: str
+    balance: int
+    held: int
+    available: int
+    floor: int
+    ceiling: int
+    seq: int
+    closed: bool
+    deviceless: bool
+    holders: list[int] = Field(description="The persons who hold it")
+    log_time: int
+    size: int
+
+
+class OpenHold(Model):
+    """Tokens set aside by the entry ``index``, from ``account`` for ``payee`` if one is named.
+
+    The payer may take them back from ``until`` on. A claim, made at ``claimed_at`` for ``claimed``
+    minor units, is good after ``claim_window`` milliseconds; ``coordinator`` says whether one may
+    resolve it. Times are Unix milliseconds.
+    """
+
+    index: int
+    account: int
+    payee: int | None
+    amount: int
+    until: int
+    claim_window: int | None
+    coordinator: bool
+    claimed_at: int | None
+    claimed: int | None
+
+
+class OpenHolds(Model):
+    """What is set aside, oldest first; ``next`` is the cursor of what follows."""
+
+    holds: list[OpenHold]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """An account as somebody sees it; ``texts`` says whether also what people wrote there."""
+
+    account: Account
+    texts: bool
+
+
+async def read_accounts(connection: Reader, numbers: Sequence[int]) -> list[Account]:
+    """These accounts, in the order of their numbers; those that do not exist are left out."""
+    rows = await connection.fetch(
+        """
+        SELECT number, kind, balance, held, balance - held AS available, floor, ceiling, seq,
+            closed, deviceless, head.log_time, head.size,
+            ARRAY(
+                SELECT person FROM holders WHERE account = number ORDER BY person
+            ) AS holders
+        FROM accounts CROSS JOIN head
+        WHERE number = ANY($1::bigint[]) ORDER BY number
+        """,
+        numbers,
+    )
+    return [Account(**row) for row in rows]
+
+
+async def see_account(connection: Reader, session: Session, number: int, now: int) -> Sight:
+    """The account, for its holders, whom they gave a mandate, coordinators and auditors.
+
+    Auditors do not see texts. ``now`` is in Unix milliseconds. Raises NotFound, which says nothing
+    about whether the account exists.
+    """
+    for account in await read_accounts(connection, [number]):
+        if session.person in account.holders or session.is_coordinator:
+            return Sight(account, texts=True)
+        if await _acts_for(connection, session.person, number, now):
+            return Sight(account, texts=True)
+        if session.is_auditor:
+            return Sight(account, texts=False)
+    raise NotFound(f"account {number}")
+
+
+async def _acts_for(connection: Reader, person: int, account: int, now: int) -> bool:
+    return bool(
+        await connection.fetchval(
+            """
+            SELECT EXISTS (
+                SELECT FROM mandates WHERE account = $1 AND person = $2 AND until > $3
+            )
+            """,
+            account,
+            person,
+            now,
+        )
+    )
+
+
+async def read_holds(
+    connection: Reader, accounts: Sequence[int], cursor: int = -1, limit: int = HOLDS_MAX
+) -> list[OpenHold]:
+    """What is set aside from or for these accounts, by entries after ``cursor``."""
+    rows = await connection.fetch(
+        """
+        SELECT index, account, payee, amount, until, claim_window, coordinator, claimed_at, claimed
+        FROM holds WHERE account = ANY($1::bigint[]) AND index > $2
+        UNION
+        SELECT index, account, payee, amount, until, claim_window, coordinator, claimed_at, claimed
+        FROM holds WHERE payee = ANY($1::bigint[]) AND index > $2
+        ORDER BY index LIMIT $3
+        """,
+        accounts,
+        cursor,
+        limit,
+    )
+    return [OpenHold(**row) for row in rows]
+
+
+async def get_account(state: Circle, session: Session, number: Number) -> Account:
+    """One account, as its holders see it.
+
+    So do the persons they gave a mandate to, coordinators and auditors.
+    """
+    async with state.pool.acquire() as connection:
+        sight = await see_account(connection, session, number, state.clock())
+    return sight.account
+
+
+async def list_holds(
+    state: Circle, session: Session, account: Number, cursor: Number = 0
+) -> OpenHolds:
+    """What is set aside from an account, and for it."""
+    async with state.pool.acquire() as connection:
+        sight = await see_account(connection, session, account, state.clock())
+        holds = await read_holds(connection, [sight.account.number], cursor)
+    return OpenHolds(holds=holds, next=str(holds[-1].index) if len(holds) == HOLDS_MAX else None)

@@ -1,0 +1,38 @@
+"""All that is held on one person, for themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from node.api.bounds import Number
+from node.api.orders import Model
+from node.api.sessions import Session
+from node.circle import Circle
+from node.errors import NotYours
+from node.export import export_person
+from node.http.reply import Reply
+
+
+class Everything(Model):
+    """A person's name, offices, accounts, devices, mandates, sessions, texts and statements."""
+
+    person: int
+    handle: str | None
+    name: str | None
+    offices: list[str]
+    accounts: list[dict[str, Any]]
+    devices: list[dict[str, Any]]
+    mandates: list[dict[str, Any]]
+    holds: list[dict[str, Any]]
+    sessions: list[dict[str, Any]]
+    verdicts: list[dict[str, Any]]
+    texts: list[dict[str, Any]]
+    requests: list[dict[str, Any]]
+    statements: list[dict[str, Any]]
+
+
+async def get_everything(state: Circle, session: Session, person: Number) -> Reply:
+    """All that is held on a person, for themselves and for coordinators."""
+    if session.person != person and not session.is_coordinator:
+        raise NotYours("what is held on somebody else")
+    return Reply(await export_person(state.pool.acquire, person))

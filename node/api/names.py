@@ -1,0 +1,60 @@
+"""The link from accounts and persons to names, which erasing a person cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from node.api.orders import Model
+from node.connections import Reader
+
+
+class PersonName(Model):
+    """A person by number; nameless once erased."""
+
+    person: int
+    handle: str | None
+    name: str | None
+
+
+class Party(Model):
+    """An account and whose it is: the circle's own, its holders', or a former member's (null)."""
+
+    account: int
+    handle: str | None
+    name: str | None
+
+
+async def names_of_persons(connection: Reader, persons: Iterable[int]) -> dict[int, PersonName]:
+    """The names of these persons, those without one included."""
+    rows = await connection.fetch(
+        "SELECT person, handle, name FROM people WHERE person = ANY($1::bigint[])", list(persons)
+    )
+    names = {person: PersonName(person=person, handle=None, name=None) for person in persons}
+    return names | {row["person"]: PersonName(**row) for row in rows}
+
+
+async def parties_of(connection: Reader, accounts: Iterable[int]) -> dict[int, Party]:
+    """Whose these accounts are. Several holders are named together, by the first one's handle."""
+    rows = await connection.fetch(
+        """
+        SELECT number, kind,
+            array_agg(handle ORDER BY person) FILTER (WHERE handle IS NOT NULL) AS handles,
+            array_agg(name ORDER BY person) FILTER (WHERE handle IS NOT NULL) AS names
+        FROM accounts
+            LEFT JOIN holders ON holders.account = number
+            LEFT JOIN people USING (person)
+        WHERE number = ANY($1::bigint[])
+        GROUP BY number
+        """,
+        list(accounts),
+    )
+    parties = {}
+    for row in rows:
+        own = None if row["kind"] == "member" else row["kind"].capitalize()
+        handles, names = row["handles"] or [None], row["names"] or [own]
+        parties[row["number"]] = Party(
+            account=row["number"],
+            handle=handles[0],
+            name=None if names[0] is None else " and ".join(names),
+        )
+    return parties
