@@ -16,7 +16,7 @@ from typing import Final
 from client import history
 from client.circle_info import check_pinned
 from client.errors import AnswerInvalid, HistoryRewritten, NodeRefused, ReceiptInvalid
-from client.findings import Finding, Line, compare_account, compare_lines, lines_of
+from client.findings import Asker, Finding, Line, compare_account, compare_lines, lines_of
 from client.history import SignedHead, verify_head
 from client.member import Member
 from client.receipts import Proved, verify_kept
@@ -57,13 +57,18 @@ async def audit(
     """Check everything. Raises HistoryRewritten, CircleChanged, and what the node's errors are."""
     before = member.journal.checkpoint()
     seen = 0 if before is None else verify_head(before, member.circle).size
+    # Signing in shows the node what this device has seen: one that has lost it stops by itself.
+    await member.session()
     check_pinned(await member.node.well_known(), member.circle)
     head = await member.follow(await member.node.checkpoint())
+    me = await member.me(afresh=True)
     auditor = _Auditor(member, head)
     await auditor.check_receipts(member.journal.receipts())
     lines = 0
-    for account in (await member.me(afresh=True)).accounts:
-        lines += await auditor.check_account(account)
+    devices = frozenset(device.key for device in me.devices)
+    for account in me.accounts:
+        asker = Asker(me.person, devices, frozenset(account.holders))
+        lines += await auditor.check_account(account, asker)
     read = await auditor.check_log(progress) if whole_log else 0
     found = tuple(dict.fromkeys(auditor.findings))
     return Report(head.size, seen, auditor.receipts, lines, read, found)
@@ -76,6 +81,7 @@ class _Auditor:
         self.findings: list[Finding] = []
         self.receipts = 0
         self._member = member
+        self._accounts = frozenset(member.membership.accounts)
         self._head = head
         self._proved: dict[int, dict[int, list[Line]]] = {}
         self._tiles: dict[Tile, bytes] = {}
@@ -97,7 +103,7 @@ class _Auditor:
             else:
                 await self._explain(receipt, proved)
 
-    async def check_account(self, view: AccountView) -> int:
+    async def check_account(self, view: AccountView, asker: Asker) -> int:
         """An account's whole statement; returns how many lines were held against the log."""
         session = await self._member.session()
         shown = [line async for line in session.statement(view.number)]
@@ -105,11 +111,11 @@ class _Auditor:
         # What came after the head that was proved is for the next time.
         lines = [line for line in shown if line.entry < self._head.size]
         known = self._proved.setdefault(view.number, {})
-        await self._prove(view.number, [line for line in lines if not _is_known(line, known)])
-        self.findings += compare_lines(view.number, shown, known, self._member.person)
+        reasons = await self._prove([line for line in lines if not _is_known(line, known)])
+        self.findings += compare_lines(view.number, shown, known, asker)
         for line in lines:
             if line.seq not in known:
-                self._find("line-unproved", view.number, line)
+                self._find("line-unproved", view.number, line, reasons.get(line.seq, ""))
         return len(lines)
 
     async def check_log(self, progress: Callable[[int], None] | None) -> int:
@@ -120,8 +126,12 @@ class _Auditor:
             self._find("log-damaged", detail=invalid.reason)
             return 0
 
-    async def _prove(self, account: int, lines: Sequence[StatementLine]) -> None:
-        """Fetch and prove the entries of lines that no kept receipt opens, and keep them."""
+    async def _prove(self, lines: Sequence[StatementLine]) -> dict[int, str]:
+        """Fetch and prove the entries of lines that no kept receipt opens, and keep them.
+
+        Returns why an entry proves nothing, by the line's seq.
+        """
+        reasons = {}
         fetched = await asyncio.gather(*(self._fetch(line.entry) for line in lines))
         proofs = await self._proofs([receipt.index for receipt in fetched if receipt])
         keep = []
@@ -133,12 +143,13 @@ class _Auditor:
             try:
                 proved = verify_kept(receipt, self._member.circle)
             except ReceiptInvalid as invalid:
-                self._find("line-unproved", account, line, invalid.reason)
+                reasons[line.seq] = invalid.reason
                 continue
             self._note(receipt, proved)
-            keep.append(receipt)
+            keep.append(_own_part(receipt, proved, self._accounts))
         if keep:
             await asyncio.to_thread(self._member.journal.keep_receipts, keep)
+        return reasons
 
     async def _fetch(self, index: int) -> KeptReceipt | None:
         session = await self._member.session()
@@ -222,6 +233,13 @@ class _Auditor:
         self.findings.append(
             Finding(kind, account, seq, entry if line is None else line.entry, detail)
         )
+
+
+def _own_part(receipt: KeptReceipt, proved: Proved, accounts: frozenset[int]) -> KeptReceipt:
+    """Without the postings of others, which officers are shown and have no business keeping."""
+    pairs = zip(receipt.openings, proved.postings, strict=True)
+    own = tuple(opening for opening, posting in pairs if posting.account in accounts)
+    return replace(receipt, openings=own)
 
 
 def _is_known(line: StatementLine, known: dict[int, list[Line]]) -> bool:

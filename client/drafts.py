@@ -12,8 +12,8 @@ from hashlib import sha256
 from typing import Final
 
 from client.records import SALT_BYTES, Memo, UnansweredOrder
-from ledger import keys, orders
-from ledger.orders import Act, Header, Join, Order, SignedOrder
+from ledger import codec, keys, orders
+from ledger.orders import Act, Header, Order, SignedOrder
 
 LIFETIME_MS: Final = 12 * 3600 * 1000
 """Half of what is allowed, so that a clock may be half a day wrong."""
@@ -37,12 +37,13 @@ class Draft:
     slip: tuple[str, str] | None = None
     mandate: int | None = None
 
-    def intent(self, circle: bytes, device: bytes) -> str:
-        """The same for the same request on a device, and for no other. Raises MalformedObject."""
-        somebody = 0 if isinstance(self.act, Join) else 1
-        body = orders.encode_order(self._order(circle, somebody, device, 0, 0, ()))
-        text = b"" if self.text is None else b"\1" + self.text.encode()
-        return f"{orders.kind_of(self.act)} {sha256(body + text).hexdigest()[:32]}"
+    def intent(self) -> str:
+        """The same for the same request, and for no other."""
+        slip = () if self.slip is None else self.slip
+        mandate = () if self.mandate is None else (self.mandate,)
+        text = () if self.text is None else (self.text.encode(),)
+        asked = codec.encode((self.account, tuple(self.act), slip, mandate, text))
+        return f"{orders.kind_of(self.act)} {sha256(asked).hexdigest()[:32]}"
 
     def _order(
         self,

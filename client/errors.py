@@ -25,6 +25,7 @@
         OrderLost               an order that was too long on its way, and is nowhere to be found
       InvalidOrderFile        a file that holds no order to sign or send
       InputRefused            something asked for in a way that cannot be meant
+      DemoFailed              the demo did not go as it is told
 
 Each has a stable ``code``, and a message of one sentence that ends with what to do.
 """

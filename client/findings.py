@@ -8,7 +8,7 @@ put in or changed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from client.receipts import Proved, expected_deltas
@@ -16,9 +16,30 @@ from client.records import KeptReceipt
 from client.views import AccountView, StatementLine
 from ledger import entry
 from ledger.entry import Posting
-from ledger.orders import Pay, Redeem, Sell
+from ledger.orders import (
+    Act,
+    Hold,
+    Holder,
+    Levy,
+    Mandate,
+    Order,
+    Pay,
+    Payout,
+    Redeem,
+    Sell,
+    Settle,
+)
 
 _EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who looks at an account: a person, the keys of their devices, and all who hold it now."""
+
+    person: int
+    devices: frozenset[bytes]
+    holders: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +97,12 @@ def compare_lines(
     account: int,
     lines: Sequence[StatementLine],
     proved: Mapping[int, Sequence[Line]],
-    person: int,
+    asker: Asker,
 ) -> Iterator[Finding]:
     """Hold each line against what was proved under its number, and each posting against the last.
 
-    ``proved`` has, by ``seq``, every distinct posting of the account that a receipt opens;
-    ``person`` is whose own words must still be there.
+    ``proved`` has, by ``seq``, every distinct posting of the account that a receipt opens. What the
+    ``asker`` wrote must still be there, and what was done in their name be ordered by them.
     """
     shown = {line.seq: line for line in lines}
     for seq, known in sorted(proved.items()):
@@ -92,10 +113,69 @@ def compare_lines(
             if line is None or line.entry != each.proved.index:
                 yield Finding("line-missing", account, seq, each.proved.index)
             else:
-                yield from _compare_line(line, each, person)
+                yield from _compare_line(line, each, asker.person)
         before = proved.get(seq - 1, ())
         if before and known[0].posting.previous not in {each.link for each in before}:
             yield Finding("line-doubled", account, seq, known[0].proved.index, "previous")
+    every = [line for known in proved.values() for line in known]
+    yield from _compare_orders(account, every, asker)
+
+
+def _compare_orders(account: int, lines: Sequence[Line], asker: Asker) -> Iterator[Finding]:
+    """Each posting is what its order comes to, and the order is of somebody who could give it.
+
+    All who ever held the account are its holders now, or were let in or out by an entry on it; and
+    so are mandates and promises. Which officer may do what is for those to check who see all.
+    """
+    acts = {line.proved.index: line.proved.order.order.act for line in lines if line.proved.order}
+    holders = asker.holders | {act.person for act in acts.values() if isinstance(act, Holder)}
+    asker = replace(asker, holders=holders)
+    for line in lines:
+        proved, posting = line.proved, line.posting
+        if proved.order is not None:
+            reason = _ill_booked(posting, proved, acts)
+            if not reason and proved.order.order.header.account == account:
+                reason = _ill_ordered(proved.order.order, proved.authority, asker, acts)
+        else:
+            reason = "the order is not shown" if proved.leaf.order else ""
+        if reason:
+            yield Finding("line-unproved", account, posting.seq, proved.index, reason)
+
+
+def _ill_booked(posting: Posting, proved: Proved, acts: Mapping[int, Act]) -> str:
+    """Why a posting does not follow from its order, or ""."""
+    assert proved.order is not None, "asked only of entries that stand on an order"
+    header, act = proved.order.order
+    ordered = expected_deltas(header.account, act)
+    expected = ordered.get(posting.account)
+    if expected not in (None, posting.delta):
+        return f"it moves {posting.delta} where {expected} was ordered"
+    if isinstance(act, Pay | Levy | Payout | Sell | Redeem) and posting.account not in ordered:
+        return "it was ordered for other accounts"
+    if posting.delta < 0:
+        if isinstance(act, Settle) and not isinstance(acts.get(act.hold), Hold):
+            return "nothing was set aside for it"
+        if proved.authority in ("member", "mandate") and header.account != posting.account:
+            return "it was ordered on another account"
+    return ""
+
+
+def _ill_ordered(order: Order, authority: str | None, asker: Asker, acts: Mapping[int, Act]) -> str:
+    """Why an order on the asker's account is not of somebody who could give it, or ""."""
+    header, act = order
+    match authority:
+        case "member" if header.person == asker.person:
+            return "" if header.device in asker.devices else "none of your devices ordered it"
+        case "member":
+            return "" if header.person in asker.holders else "no holder ordered it"
+        case "mandate":
+            granted = acts.get(header.mandate[0]) if header.mandate else None
+            is_good = isinstance(granted, Mandate) and granted.person == header.person
+            return "" if is_good else "there was no such mandate"
+        case "officer" if header.slip:
+            return ""
+        case _:
+            return "nobody who may ordered it" if isinstance(act, Pay | Hold) else ""
 
 
 def _compare_line(line: StatementLine, known: Line, person: int) -> Iterator[Finding]:

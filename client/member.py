@@ -141,7 +141,7 @@ class Member:
         """
         circle = self.circle.circle_id
         signatory = signatory or self._signatory()
-        intent = intent or draft.intent(circle, self.membership.device_key)
+        intent = intent or draft.intent()
         fresh = False
 
         def sign(nonce: int) -> UnansweredOrder:
@@ -247,10 +247,11 @@ class Member:
         )
 
     async def _convict(self, known: str) -> None:
-        """The node says that it has lost history: keep both heads and raise HistoryRewritten."""
-        shown = await self.node.checkpoint()
-        history.verify_head(shown, self.circle)
-        found = HistoryRewritten(history.SHORTER, known, shown, proven=True)
+        """The node says that it has lost history: find out how, and raise HistoryRewritten."""
+        await self.follow(await self.node.checkpoint())
+        found = HistoryRewritten(
+            history.UNPROVEN, known, await self.node.checkpoint(), proven=False
+        )
         raise await self.keep_evidence(found)
 
     def _signatory(self) -> Signatory:
@@ -273,6 +274,9 @@ class Member:
         own = {header.account} & set(self.membership.accounts)
         if header.person != self.membership.person or header.slip or header.mandate:
             own = set()
+        if own and not receipt.openings:
+            # Answered before: balances are then shown in a session only.
+            receipt = await (await self.session()).entry(receipt.index)
         try:
             proved = receipts.verify_answer(receipt, self.circle, own)
         except ReceiptInvalid as invalid:

@@ -30,6 +30,7 @@ from ledger.codec import to_base64url
 
 PAGE_LINES: Final = 100
 ANSWER_BYTES_MAX: Final = 4 * 2**20
+EVERYTHING_BYTES_MAX: Final = 64 * 2**20
 HOLDS_MAX: Final = 10_000
 PEOPLE_MAX: Final = 1000
 
@@ -125,7 +126,8 @@ class NodeSession:
 
     async def everything(self, person: int) -> dict[str, object]:
         """All that is held on a person, as the node's JSON; for themselves and coordinators."""
-        answer = await self._get(f"/api/v1/people/{person}/everything")
+        path = f"/api/v1/people/{person}/everything"
+        answer = await self._get(path, size_max=EVERYTHING_BYTES_MAX)
         return {name: answer.raw(name) for name in answer}
 
     async def make_request(self, wire: bytes, memo: Memo | None = None) -> RequestView:
@@ -173,13 +175,18 @@ class NodeSession:
             if cursor is None or not holds:
                 return
 
-    async def _get(self, path: str, parameters: dict[str, str] | None = None) -> Fields:
+    async def _get(
+        self,
+        path: str,
+        parameters: dict[str, str] | None = None,
+        size_max: int = ANSWER_BYTES_MAX,
+    ) -> Fields:
         response = await self._transport.request(
             "GET",
             path,
             parameters=parameters,
             token=self._token,
-            size_max=ANSWER_BYTES_MAX,
+            size_max=size_max,
             repeatable=True,
         )
         return parse_fields(response.body, "its answer")

@@ -20,8 +20,8 @@ class Entry(NamedTuple):
     """One entry as written: the leaf, and the openings only some may see.
 
     ``number`` is its index in the log, ``wire`` the signed order (empty for the circle's own
-    entries); all salts derive from ``secret``. ``packed`` are the postings' bytes as committed,
-    ``hashes`` their leaf hashes.
+    entries). ``salts`` derive from ``secret``: the order's, then the postings'. ``packed`` are the
+    postings' bytes as committed, ``hashes`` their leaf hashes.
     """
 
     number: int
@@ -31,6 +31,7 @@ class Entry(NamedTuple):
     authority: str
     wire: bytes
     secret: bytes
+    salts: tuple[bytes, ...]
     postings: tuple[Posting, ...]
     packed: tuple[bytes, ...]
     hashes: tuple[bytes, ...]
@@ -51,43 +52,32 @@ def append(
     """
     if decision.changes:
         apply(state, decision.changes)
+    kind, authority, moves, _, exempt, public = decision
+    salts = keys.derive_salts(secret, len(moves))
     postings = []
     packed = []
     hashes = []
-    for position, move in enumerate(decision.moves, 1):
-        account = state.accounts[move.account]
-        post(account, move.delta, move.held, decision.exempt)
-        posting = Posting(
-            account.number, account.seq, move.delta, account.balance, account.held, account.last
-        )
-        encoded = entry.encode_posting(posting)
-        hashed = entry.posting_hash(encoded, keys.derive_salt(secret, position))
-        account.last = hashed
+    for place, (number, delta, held) in enumerate(moves, 1):
+        account = state.accounts[number]
+        post(account, delta, held, exempt)
+        posting = Posting(number, account.seq, delta, account.balance, account.held, account.last)
+        encoded = codec.encode(posting)
+        account.last = hashed = entry.posting_hash(encoded, salts[place])
         postings.append(posting)
         packed.append(encoded)
         hashes.append(hashed)
-    order = (
-        (entry.order_commitment(decision.authority, wire, keys.derive_salt(secret, 0)),)
-        if wire
-        else ()
-    )
-    leaf = Leaf(
-        entry.VERSION,
-        decision.kind,
-        log_time,
-        decision.public,
-        order,
-        (merkle.root(hashes),) if hashes else (),
-        personal,
-    )
+    order = (entry.order_commitment(authority, wire, salts[0]),) if wire else ()
+    root = (merkle.root(hashes),) if hashes else ()
+    leaf = Leaf(entry.VERSION, kind, log_time, public, order, root, personal)
     written = Entry(
         state.size,
-        decision.kind,
+        kind,
         log_time,
         entry.encode_leaf(leaf),
-        decision.authority,
+        authority,
         wire,
         secret,
+        salts,
         tuple(postings),
         tuple(packed),
         tuple(hashes),

@@ -204,6 +204,7 @@ def encode_charter(charter: Charter) -> bytes:
 def decode_charter(data: bytes) -> tuple[Charter, Certificate, Rules]:
     """Parse and verify leaf 0's public part. Raises MalformedObject, InvalidSignature."""
     charter = Charter._make(codec.decode(data, _CHARTER, CHARTER_BYTES_MAX, "charter"))
+    charter = charter._replace(previous=tuple(map(Previous._make, charter.previous)))
     certificate = open_certificate(charter.certificate, charter.signature, charter.identity)
     keys.check_public_key(charter.paper)
     if charter.paper in (charter.identity, *certificate[3:7]):

@@ -101,11 +101,16 @@ def parse_enrolment(wire: bytes) -> Enrolment:
     return enrolment
 
 
+def enrolment_signature(wire: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """What :func:`ledger.keys.verify` takes to check an enrolment. Raises MalformedObject."""
+    fields, body, signature = _open(wire, _ENROLMENT, "enrolment")
+    return keys.ENROLMENT, body, signature, Enrolment._make(fields).device
+
+
 def open_enrolment(wire: bytes) -> Enrolment:
     """Parse and verify. Raises MalformedObject, InvalidSignature."""
     enrolment = parse_enrolment(wire)
-    _, body, signature = _open(wire, _ENROLMENT, "enrolment")
-    keys.verify(keys.ENROLMENT, body, signature, enrolment.device)
+    keys.verify(*enrolment_signature(wire))
     return enrolment
 
 
@@ -140,9 +145,14 @@ def sign_invitation(circle: bytes, device: bytes, seed: bytes) -> bytes:
 
     The key's 32-byte seed is the code that was handed out.
     """
-    return keys.sign(keys.INVITATION, codec.encode((circle, device)), seed)
+    return keys.sign(keys.INVITATION, invitation_body(circle, device), seed)
+
+
+def invitation_body(circle: bytes, device: bytes) -> bytes:
+    """What an invitation's key signs to choose a device."""
+    return codec.encode((circle, device))
 
 
 def verify_invitation(circle: bytes, device: bytes, signature: bytes, invitation: bytes) -> None:
     """Raise InvalidSignature unless the invitation's key chose this device."""
-    keys.verify(keys.INVITATION, codec.encode((circle, device)), signature, invitation)
+    keys.verify(keys.INVITATION, invitation_body(circle, device), signature, invitation)

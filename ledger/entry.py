@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
-import msgpack
-
 from ledger import codec, keys, merkle
 from ledger.codec import ascii_text, binary, integer, optional
 from ledger.errors import InvalidProof, MalformedObject
@@ -93,8 +91,7 @@ def decode_leaf(data: bytes) -> Leaf:
 
 def encode_posting(posting: Posting) -> bytes:
     """The canonical bytes of one posting, as committed."""
-    packed: bytes = msgpack.packb(posting)
-    return packed
+    return codec.encode(posting)
 
 
 def decode_posting(data: bytes) -> Posting:
@@ -113,15 +110,21 @@ def order_commitment(authority: str, wire: bytes, salt: bytes) -> bytes:
     return sha256(keys.OPENING + salt + authority.encode("ascii") + b"\0" + wire).digest()
 
 
+_POSTING_LEAF = merkle.LEAF + keys.POSTING
+
+
 def posting_hash(posting: bytes, salt: bytes) -> bytes:
     """The leaf hash of a posting in its entry's tree; the account's next posting names it."""
-    return merkle.leaf_hash(keys.POSTING + salt + posting)
+    return sha256(_POSTING_LEAF + salt + posting).digest()
 
 
 def verify_posting(
     posting: bytes, salt: bytes, position: int, count: int, path: Sequence[bytes], root: bytes
 ) -> Posting:
     """Check that ``posting`` is number ``position`` (from 0) of ``count`` under a postings root.
+
+    The two numbers say how ``path`` is read. The root proves the posting, and not how many others
+    there are beside it.
 
     Raises InvalidProof, MalformedObject.
     """

@@ -31,6 +31,8 @@ TEXT = b"tallystick/text/v1\0"
 SALT = b"tallystick/salt/v1\0"
 POSTING = b"tallystick/posting/v1\0"
 OPENING = b"tallystick/opening/v1\0"
+PAPER = b"tallystick/paper/v1\0"
+INVITATION_CODE = b"tallystick/invitation-code/v1\0"
 
 CONTEXTS = (
     CIRCLE,
@@ -45,6 +47,8 @@ CONTEXTS = (
     SALT,
     POSTING,
     OPENING,
+    PAPER,
+    INVITATION_CODE,
 )
 
 
@@ -101,3 +105,11 @@ def text_commitment(salt: bytes, text: bytes) -> bytes:
 def derive_salt(secret: bytes, position: int) -> bytes:
     """The salt at ``position`` of an entry: 0 for its order, 1 and up for its postings."""
     return sha256(SALT + secret + position.to_bytes(4, "big")).digest()
+
+
+def derive_salts(secret: bytes, postings: int) -> tuple[bytes, ...]:
+    """All salts of an entry with so many postings, by their positions."""
+    prefix = SALT + secret
+    return tuple(
+        [sha256(prefix + place.to_bytes(4, "big")).digest() for place in range(postings + 1)]
+    )

@@ -27,13 +27,16 @@ Node = tuple[int, int]
 Reader = Callable[[int, int], bytes]
 """``reader(level, index)`` is the stored hash of that node."""
 
+LEAF = b"\x00"
+"""What a leaf's hash begins with (RFC 6962 section 2.1)."""
+
 # Bound once: the two lookups show in the profile of `extend`.
 _sha256 = hashlib.sha256
 
 
 def leaf_hash(data: bytes) -> bytes:
     """The hash of a leaf: SHA-256(0x00 || data)."""
-    return _sha256(b"\x00" + data).digest()
+    return _sha256(LEAF + data).digest()
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
@@ -45,6 +48,8 @@ def root(leaf_hashes: Sequence[bytes]) -> bytes:
     """The Merkle tree hash of leaves given by their hashes; ``EMPTY_ROOT`` of none."""
     if not leaf_hashes:
         return EMPTY_ROOT
+    if len(leaf_hashes) == 2:  # the postings of most entries
+        return node_hash(*leaf_hashes)
     row = list(leaf_hashes)
     while len(row) > 1:
         row = _parents(row)

@@ -316,9 +316,12 @@ def pack(
 def parse(wire: bytes) -> SignedOrder:
     """Parse a signed order, its signatures not yet verified. Raises MalformedObject."""
     body, signature, cosignatures = codec.decode(wire, _WIRE, ORDER_BYTES_MAX, "signed order")
-    signers = [key for key, _ in cosignatures]
-    if signers and signers != sorted(set(signers)):
-        raise MalformedObject("signed order", "cosignatures are not in the order of distinct keys")
+    if cosignatures:
+        signers = [key for key, _ in cosignatures]
+        if signers != sorted(set(signers)):
+            raise MalformedObject(
+                "signed order", "cosignatures are not in the order of distinct keys"
+            )
     order = decode_order(body)
     return SignedOrder(order, body, signature, cosignatures, keys.object_id(keys.ORDER, body), wire)
 
@@ -341,21 +344,37 @@ def cosign(signed: SignedOrder, seed: bytes) -> SignedOrder:
     )
 
 
-def verify_signatures(signed: SignedOrder) -> None:
-    """Raise InvalidSignature unless the device and every cosigner signed the body, and whatever
-    signed object it carries is signed too."""
+class Signature(NamedTuple):
+    """One signature to be verified: the arguments of :func:`ledger.keys.verify`."""
+
+    context: bytes
+    body: bytes
+    signature: bytes
+    key: bytes
+
+
+def signatures(signed: SignedOrder) -> list[Signature]:
+    """All that have to be good: the device's and every cosigner's over the body, and that of
+    whatever signed object the order carries."""
     header, act = signed.order
-    keys.verify(keys.ORDER, signed.body, signed.signature, header.device)
+    body = signed.body
+    found = [Signature(keys.ORDER, body, signed.signature, header.device)]
     for key, signature in signed.cosignatures:
-        keys.verify(keys.ORDER, signed.body, signature, key)
+        found.append(Signature(keys.ORDER, body, signature, key))
     match act:
         case Enrol():
-            declarations.open_enrolment(act.enrolment)
+            found.append(Signature._make(declarations.enrolment_signature(act.enrolment)))
         case Open(enrolment=(enrolment,)):
-            declarations.open_enrolment(enrolment)
+            found.append(Signature._make(declarations.enrolment_signature(enrolment)))
         case Join():
-            declarations.verify_invitation(
-                header.circle, header.device, act.signature, act.invitation
-            )
+            invited = declarations.invitation_body(header.circle, header.device)
+            found.append(Signature(keys.INVITATION, invited, act.signature, act.invitation))
         case _:
             pass
+    return found
+
+
+def verify_signatures(signed: SignedOrder) -> None:
+    """Raise InvalidSignature unless all of its :func:`signatures` are good."""
+    for signature in signatures(signed):
+        keys.verify(*signature)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from ledger import keys
 from ledger.errors import MalformedObject
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _VALUES |= {"o": 0, "i": 1, "l": 1}
-_CHECK = b"tallystick/paper/v1\0"
-_INVITATION = b"tallystick/invitation-code/v1\0"
 _GROUP = 5
 _TEXT_MAX = 200
 
@@ -55,9 +54,9 @@ def read_code(text: str, size: int) -> bytes:
 
 
 def _check(secret: bytes) -> bytes:
-    return sha256(_CHECK + secret).digest()[:2]
+    return sha256(keys.PAPER + secret).digest()[:2]
 
 
 def invitation_seed(code: bytes) -> bytes:
     """The one-time key's 32-byte seed behind an invitation's code."""
-    return sha256(_INVITATION + code).digest()
+    return sha256(keys.INVITATION_CODE + code).digest()

@@ -255,12 +255,15 @@ def post(account: Account, delta: int, held: int, exempt: bool) -> None:
     A listed exception (``exempt``) may widen the effective limits; anything else can only narrow
     them, so the database's CHECK refuses what should not have been decided.
     """
-    account.balance += delta
-    account.held += held
     account.seq += 1
-    available = account.balance - account.held
+    account.held += held
+    account.balance = balance = account.balance + delta
+    available = balance - account.held
+    if account.floor <= available and balance <= account.ceiling:
+        account.lowest, account.highest = account.floor, account.ceiling
+        return
     lowest = available if exempt else max(account.lowest, available)
-    highest = account.balance if exempt else min(account.highest, account.balance)
+    highest = balance if exempt else min(account.highest, balance)
     account.lowest = min(account.floor, lowest)
     account.highest = max(account.ceiling, highest)
 

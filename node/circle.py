@@ -21,6 +21,7 @@ from node.connections import Connection, Pool
 from node.errors import AnotherWriter, DatabaseUnsuitable
 from node.keyring import check_keyring, read_keyring
 from node.loading import load
+from node.log_clock import LogClock
 from node.mark import Mark
 from node.migrate import migrate, service_role
 from node.postgres import Postgres, embedded_postgres, running_postgres
@@ -30,7 +31,7 @@ from node.writer import CONNECTION_LOST, Writer
 POOL_CONNECTIONS_MAX = 8
 PURGE_SECONDS = 600
 STATEMENT_SECONDS_MAX = 60
-LOCK_SECONDS_MAX = 5
+LOCK_SECONDS_MAX = 3
 CLOSE_SECONDS_MAX = 5
 FREE_BYTES_MIN = 128 * 1024 * 1024
 """With less room on its disk than this, a node only reads."""
@@ -111,7 +112,7 @@ async def open_circle(
     async with AsyncExitStack() as stack:
         owner = await asyncpg.connect(dsn)
         try:
-            await _check_settings(owner)
+            await check_settings(owner)
             await migrate(owner, config.schema)
         finally:
             await owner.close()
@@ -128,7 +129,7 @@ async def open_circle(
         stack.callback(mark.close)
         pool = await asyncpg.create_pool(
             dsn,
-            min_size=1,
+            min_size=0,
             max_size=POOL_CONNECTIONS_MAX,
             command_timeout=STATEMENT_SECONDS_MAX,
             server_settings=_settings(config.schema),
@@ -137,7 +138,8 @@ async def open_circle(
         verifier = Verifier()
         stack.callback(verifier.close)
         signer = make_signer(loaded.certificate.origin, keyring.log)
-        writer = Writer(connect, signer, mark, clock, steady, entropy, loaded, connection)
+        log_clock = LogClock(clock, steady)
+        writer = Writer(connect, signer, mark, log_clock, entropy, loaded, connection)
         stack.push_async_callback(_close_writer, writer)
         writer.raise_mark()
         watch = _watch_space(writer, config.directory)
@@ -187,7 +189,7 @@ async def _connect_writer(dsn: str, schema: str) -> Connection:
     return connection
 
 
-async def _check_settings(connection: Connection) -> None:
+async def check_settings(connection: Connection) -> None:
     if connection.get_server_version().major < 15:
         raise DatabaseUnsuitable("PostgreSQL 15 or newer is needed.")
     for name in ("fsync", "synchronous_commit", "full_page_writes"):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
+import shutil
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -15,41 +17,19 @@ from typing import Any
 import asyncpg
 import click
 
-from ledger import keys
-from ledger.errors import TallystickError
 from ledger.paper import write_code
 from node import founding
 from node.api.app import build
-from node.check import CheckResult, Progress, check_log
-from node.circle import database, open_circle, reading, wall_clock
+from node.circle import database, open_circle, wall_clock
 from node.config import read_config, write_config
 from node.errors import AlreadyInitialised
 from node.founding_options import FoundingOptions
 from node.http.serve import serve as serve_http
-from node.keyring import read_keyring, write_keyring
+from node.keyring import write_keyring
 from node.logs import configure_logs
 from node.migrate import check_schema_name, migrate
-
-DIRECTORY = click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-
-
-def run(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a command to its end; an error of ours is one sentence and status 1."""
-    try:
-        import uvloop
-
-        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
-    except ModuleNotFoundError:  # not on Windows
-        loop_factory = None
-    try:
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.run(job())
-    except TallystickError as error:
-        sys.exit(str(error))
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        sys.exit(f"tallyd had to stop: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+from node.running import DIRECTORY, run
+from node.upkeep import check, erase, export
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -112,18 +92,13 @@ def init(directory: Path, schema: str, listen: str, as_json: bool, **chosen: Any
         check_schema_name(schema)
         _make_directory(directory)
         founded = founding.found(rules, wall_clock(), os.urandom)
-        write_config(directory, schema, listen)
-        write_keyring(directory / "keys", founded.keyring)
-        config = read_config(directory)
-        async with database(config) as dsn:
-            connection = await asyncpg.connect(dsn)
-            try:
-                await migrate(connection, schema)
-                await connection.execute(f"SET search_path TO {schema}")
-                await founding.store(connection, founded)
-            finally:
-                await connection.close()
-        _tell(founded, directory, as_json)
+        try:
+            await _store(founded, directory, schema, listen)
+        except BaseException:
+            # Nobody has seen the secrets of what was made so far, so it is good for nothing.
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+        _tell(founded, directory, listen, as_json)
         if rules.floor == 0 and not as_json:
             click.echo(
                 "\nNew members cannot go below zero. Somebody has to begin, so most circles allow "
@@ -134,13 +109,27 @@ def init(directory: Path, schema: str, listen: str, as_json: bool, **chosen: Any
     run(job)
 
 
+async def _store(founded: founding.Founded, directory: Path, schema: str, listen: str) -> None:
+    write_config(directory, schema, listen)
+    config = read_config(directory)
+    write_keyring(config.keys, founded.keyring)
+    async with database(config) as dsn:
+        connection = await asyncpg.connect(dsn)
+        try:
+            await migrate(connection, schema)
+            await connection.execute(f"SET search_path TO {schema}")
+            await founding.store(connection, founded)
+        finally:
+            await connection.close()
+
+
 def _make_directory(directory: Path) -> None:
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     if any(directory.iterdir()):
         raise AlreadyInitialised(directory)
 
 
-def _tell(founded: founding.Founded, directory: Path, as_json: bool) -> None:
+def _tell(founded: founding.Founded, directory: Path, listen: str, as_json: bool) -> None:
     secrets = {
         "invitation": write_code(founded.invitation_code),
         "paper_key": write_code(founded.paper_seed),
@@ -170,7 +159,7 @@ Print this page, then clear the screen. These three are kept nowhere else.
    {secrets["identity_key"]}
 
 Next: tallyd serve {directory}
-Then, on the coordinator's own computer: tally join http://127.0.0.1:8470/join#{secrets["invitation"]}"""
+Then, on the coordinator's own computer: tally join http://{listen}/join#{secrets["invitation"]}"""
     )
 
 
@@ -181,8 +170,8 @@ def serve(directory: Path) -> None:
 
     async def job() -> None:
         config = read_config(directory)
-        # Signature checks on other threads wait for the interpreter: let them have it soon.
-        sys.setswitchinterval(0.0005)
+        # What a batch makes is gone when it is answered: there are no cycles in it to look for.
+        gc.set_threshold(50_000, 20, 20)
         stop = asyncio.Event()
         for each in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(each, stop.set)
@@ -191,6 +180,7 @@ def serve(directory: Path) -> None:
             open_circle(config, dsn) as circle,
             serve_http(build(circle), host=config.host, port=config.port) as listening,
         ):
+            gc.freeze()  # what was loaded stays: it need not be looked through either
             name = circle.writer.loaded.state.rules.name.decode()
             click.echo(f"Serving {name} at {listening.url}")
             sys.stdout.flush()
@@ -203,58 +193,5 @@ def serve(directory: Path) -> None:
     run(job)
 
 
-@tallyd.command()
-@DIRECTORY
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check(directory: Path, as_json: bool) -> None:
-    """Replay the whole log with a second model, and compare every table with it.
-
-    A node may be serving meanwhile. Ends with status 1 when anything is wrong.
-    """
-
-    async def job() -> None:
-        config = read_config(directory)
-        log_key = keys.public_key(read_keyring(config.keys).log)
-        async with reading(config) as connection:
-            result = await check_log(connection, log_key=log_key, progress=_show_progress)
-        if sys.stderr.isatty():
-            click.echo("", err=True)
-        if as_json:
-            click.echo(json.dumps(describe_check(result)))
-        else:
-            _tell_check(result)
-        if result.problems:
-            sys.exit(1)
-
-    run(job)
-
-
-def _show_progress(progress: Progress) -> None:
-    if sys.stderr.isatty():
-        click.echo(
-            f"\r{progress.done:,} of {progress.total:,} entries, {progress.rate:,.0f} a second   ",
-            nl=False,
-            err=True,
-        )
-
-
-def describe_check(result: CheckResult) -> dict[str, Any]:
-    """What a check came to, as one JSON object."""
-    return {
-        "entries": result.entries,
-        "signatures": result.signatures,
-        "seconds": round(result.seconds, 3),
-        "problems": [{"entry": p.entry, "row": p.row, "reason": p.reason} for p in result.problems],
-    }
-
-
-def _tell_check(result: CheckResult) -> None:
-    rate = result.entries / max(result.seconds, 1e-9)
-    click.echo(
-        f"{result.entries:,} entries and {result.signatures:,} signatures replayed in "
-        f"{result.seconds:.1f} s ({rate:,.0f} entries a second)."
-    )
-    if not result.problems:
-        click.echo("Everything is as the log says.")
-    for place, problem in enumerate(result.problems):
-        click.echo(f"{'First wrong' if place == 0 else 'Also wrong'}: {problem}")
+for command in (check, export, erase):
+    tallyd.add_command(command)

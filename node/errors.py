@@ -89,7 +89,8 @@ class HistoryLost(NodeUnfit):
         self.found, self.known = found, known
         super().__init__(
             f"The {found} entries in the database do not continue the {known} that {witness} knows "
-            "of: it is an old backup. Restore the newest one; SECURITY.md says what to do when there is none."
+            "of: it is an old backup. Restore the newest one; SECURITY.md says what to do when "
+            "there is none."
         )
 
 

@@ -59,14 +59,15 @@ def found(rules: Rules, now: int, entropy: Callable[[int], bytes]) -> Founded:
     """Draw the keys and decide the first two entries at ``now`` (Unix milliseconds)."""
     identity, paper, *working = (entropy(32) for _ in range(6))
     keyring = Keyring(*working)
-    public = [keys.public_key(seed) for seed in working]
+    log, witness, link, decision = map(keys.public_key, working)
     identity_key = keys.public_key(identity)
     circle = keys.circle_id(identity_key)
     origin = origin_of(rules.address, circle, 1)
     encoded, paper_key = encode_rules(rules), keys.public_key(paper)
     terms = terms_hash(encoded, paper_key, ())
-    certificate, signature = certify(Certificate(circle, 1, origin, *public, terms), identity)
-    charter = Charter(identity_key, certificate, signature, encoded, paper_key, ())
+    certificate = Certificate(circle, 1, origin, log, witness, link, decision, terms)
+    body, signature = certify(certificate, identity)
+    charter = Charter(identity_key, body, signature, encoded, paper_key, ())
     state, first = genesis(encode_charter(charter), entropy(32), now)
     code = entropy(INVITATION_BYTES)
     batch = Batch(0, [first])

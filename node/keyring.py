@@ -1,4 +1,7 @@
-"""The node's working keys: one file each, readable by their owner only. The identity key is not here."""
+"""The node's working keys: one file each, readable by their owner only.
+
+The identity key is not among them.
+"""
 
 from __future__ import annotations
 

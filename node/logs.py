@@ -8,6 +8,14 @@ import sys
 import structlog
 
 
+class _Forwarder(logging.Handler):
+    """Hands on what libraries say, such as asyncio of a task that nobody waits for."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        logger = structlog.get_logger(record.name)
+        logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+
+
 def configure_logs() -> None:
     """Set up logging for this process; only the commands call it."""
     rendered: structlog.types.Processor = structlog.processors.JSONRenderer()
@@ -24,3 +32,4 @@ def configure_logs() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_Forwarder()], level=logging.WARNING, force=True)

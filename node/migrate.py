@@ -1,7 +1,7 @@
 """Forward-only numbered migrations, one schema a circle, under a lock.
 
-Each file's content is remembered by its hash: a node refuses a schema that was changed behind it, or
-that is newer than it knows.
+Each file's content is remembered by its hash: a node refuses a schema that was changed behind it,
+or that is newer than it knows.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ledger import orders
 from ledger.append import Entry, pack_postings
@@ -102,9 +103,8 @@ class Text:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class VerdictRow:
-    """What is remembered of a decided order until it expires (Unix milliseconds)."""
+class VerdictRow(NamedTuple):
+    """What is remembered of a decided order until it expires (Unix milliseconds): a table's row."""
 
     device: bytes
     nonce: int
@@ -267,7 +267,8 @@ async def _write_entries(connection: Connection, entries: Sequence[Entry]) -> No
     lines = []
     for entry in entries:
         postings = entry.postings
-        pair = len(postings) == 2
+        # Of more than two, the first is the one that pays or is paid by all the others.
+        first = postings[1].account if len(postings) == 2 else None
         for place, posting in enumerate(postings):
             lines.append(
                 (
@@ -278,7 +279,7 @@ async def _write_entries(connection: Connection, entries: Sequence[Entry]) -> No
                     posting.delta,
                     posting.balance,
                     posting.held,
-                    postings[1 - place].account if pair else None,
+                    postings[0].account if place else first,
                 )
             )
     await connection.copy_records_to_table("postings", records=lines)
@@ -304,8 +305,6 @@ async def _write_people(connection: Connection, batch: Batch) -> None:
 async def _write_verdicts(connection: Connection, verdicts: Sequence[VerdictRow]) -> None:
     await connection.copy_records_to_table(
         "verdicts",
-        records=[
-            (row.device, row.nonce, row.order_id, row.entry, row.refusal, row.expires)
-            for row in verdicts
-        ],
+        columns=VerdictRow._fields,
+        records=verdicts,
     )

@@ -12,6 +12,7 @@ import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import asyncpg
 import structlog
@@ -27,6 +28,7 @@ from ledger.state import State
 from node.connections import Connection
 from node.errors import Frozen, HistoryLost, NodeUnfit, Overloaded, Quarantined
 from node.loading import Head, Loaded, load
+from node.log_clock import LogClock
 from node.mark import Mark, Marked
 from node.store import Batch, Needs, NewHead, Text, VerdictRow, commit, look_up
 
@@ -34,13 +36,8 @@ BATCH_ORDERS_MAX = 2000
 QUEUE_ORDERS_MAX = 20_000
 RECONNECT_SECONDS = 0.2
 RECONNECT_SECONDS_MAX = 5.0
-CLOCK_AHEAD_MS_MAX = 3600 * 1000
-"""How far the clock may leap ahead of a steady one while the node runs."""
-CLOCK_BACK_MS_MAX = 60_000
-"""How far it may be behind the last entry."""
-DAY_MS = 24 * 3600 * 1000
-
 QUARANTINED_MAX = 10_000
+DAY_MS = 24 * 3600 * 1000
 
 CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
@@ -54,8 +51,7 @@ CONNECTION_LOST = (
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+class Submission(NamedTuple):
     """An order whose signatures were verified, its text, and a new member's names out of it."""
 
     signed: SignedOrder
@@ -64,8 +60,7 @@ class Submission:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """An order's entry, its inclusion proof as tlog-proof lines, and the head it is under."""
 
     entry: Entry
@@ -98,15 +93,13 @@ class _Draft:
 class Writer:
     """Owns the writing connection and the circle's state. :meth:`run` is its one task.
 
-    ``connect`` opens a connection that holds the circle's lock; ``clock`` gives Unix
-    milliseconds, ``steady`` milliseconds since some moment; ``entropy`` gives random bytes.
+    ``connect`` opens a connection that holds the circle's lock; ``entropy`` gives random bytes.
     """
 
     connect: Callable[[], Awaitable[Connection]]
     signer: Signer
     mark: Mark
-    clock: Callable[[], int]
-    steady: Callable[[], int]
+    clock: LogClock
     entropy: Callable[[int], bytes]
     loaded: Loaded
     connection: Connection
@@ -116,7 +109,6 @@ class Writer:
     _writing: list[Parcel] = field(default_factory=list)
     _quarantined: set[bytes] = field(default_factory=set)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-    _drift: int | None = None
 
     @property
     def waiting(self) -> int:
@@ -185,9 +177,9 @@ class Writer:
             outcomes = await self._persist(submissions)
         except NodeUnfit:
             raise
-        except Exception:
+        except Exception as error:
             # Not the connection: something in the batch. Find it, and let the others through.
-            log.exception("batch_failed", orders=len(submissions))
+            _log_fault("batch_failed", error, orders=len(submissions))
             outcomes = await self._one_by_one(submissions)
         start = 0
         for parcel in parcels:
@@ -207,36 +199,43 @@ class Writer:
             try:
                 return await self._attempt(submissions)
             except (*CONNECTION_LOST, asyncpg.InterfaceError) as error:
-                # An InterfaceError is also asyncpg's word for a value that it cannot send, which
-                # would be tried for ever.
-                if isinstance(error, asyncpg.InterfaceError) and not self.connection.is_closed():
+                # asyncpg's word for a value that it cannot send: that would be tried for ever.
+                if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
                     await self._recover()
                     raise
                 log.warning("outcome_unknown", error=type(error).__name__, orders=len(submissions))
             except NodeUnfit:
                 raise
-            except Exception:
-                await self._recover()
-                raise
+            except Exception as error:
+                # asyncpg has other words, too, for a connection that ended under it.
+                if not self.connection.is_closed():
+                    await self._recover()
+                    raise
+                log.warning("outcome_unknown", error=type(error).__name__, orders=len(submissions))
             self.connection.terminate()
             await asyncio.sleep(delay)
             delay = min(2 * delay, RECONNECT_SECONDS_MAX)
             await self._recover()
 
     async def _one_by_one(self, submissions: Sequence[Submission]) -> list[Outcome]:
-        """Each order in a transaction of its own, so that only the one at fault is set apart."""
+        """Each order in a transaction of its own, so that only the one at fault is set apart.
+
+        It is remembered, unless all failed: then the fault is not the orders'.
+        """
         outcomes: list[Outcome] = []
+        failed: list[bytes] = []
         for submission in submissions:
             try:
                 outcomes.extend(await self._persist([submission]))
             except NodeUnfit:
                 raise
-            except Exception:
+            except Exception as error:
                 order_id = submission.signed.id.hex()
-                log.exception("order_quarantined", order=order_id)
-                if len(self._quarantined) < QUARANTINED_MAX:
-                    self._quarantined.add(submission.signed.id)
+                _log_fault("order_quarantined", error, order=order_id)
+                failed.append(submission.signed.id)
                 outcomes.append(Quarantined(order_id))
+        if len(failed) < len(submissions) and len(self._quarantined) < QUARANTINED_MAX:
+            self._quarantined.update(failed)
         return outcomes
 
     async def _recover(self) -> None:
@@ -273,7 +272,7 @@ class Writer:
         """Decide and commit one batch. Raises asyncpg's errors, with the state then spoilt."""
         state = self.loaded.state
         facts = await look_up(self.connection, self._needs(submissions))
-        now = self._log_time()
+        now = self.clock.read(state.log_time)
         if now is None:
             return [Frozen("its clock jumped; set it right and start it again")] * len(submissions)
         draft = self._decide(submissions, facts, now)
@@ -297,21 +296,6 @@ class Writer:
         for place, entry in draft.accepted:
             draft.outcomes[place] = Accepted(entry, lines[entry.number - first], checkpoint)
         return [outcome for outcome in draft.outcomes if outcome is not None]
-
-    def _log_time(self) -> int | None:
-        """The batch's log time, or None while the clock is not to be believed.
-
-        Log time never runs backward. A clock well behind the last entry, or ahead of where a steady
-        one says that it should be, is a fault and no time.
-        """
-        now, last = self.clock(), self.loaded.state.log_time
-        drift = now - self.steady()
-        if self._drift is None:
-            self._drift = drift
-        if now < last - CLOCK_BACK_MS_MAX or drift - self._drift > CLOCK_AHEAD_MS_MAX:
-            return None
-        self._drift = drift
-        return max(now, last)
 
     def _needs(self, submissions: Sequence[Submission]) -> Needs:
         needs = Needs()
@@ -377,6 +361,13 @@ class Writer:
             batch.names.append((person, submission.handle, submission.name))
         if submission.text is not None:
             batch.texts.append((entry.number, person, submission.text))
+
+
+def _log_fault(event: str, error: Exception, **fields: Any) -> None:
+    """Log an exception, without the row that PostgreSQL quotes: it may be about a person."""
+    if isinstance(error, asyncpg.PostgresError):
+        error.detail = None
+    log.error(event, exc_info=error, **fields)
 
 
 def _is_timely(state: State, signed: SignedOrder, now: int) -> bool:

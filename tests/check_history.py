@@ -44,6 +44,7 @@ from ledger.orders import (
     Settle,
     SignedOrder,
     Thaw,
+    Uninvite,
     Unmandate,
     Veto,
     parse,
@@ -166,6 +167,8 @@ def _keep_office(circle: Circle) -> None:
     circle.open(ann, "pia", floor=0, ceiling=100, starter=0)
     circle.do(ann, Close(), account=circle["pia"].account)
     later = circle.now + DAY
+    circle.do(ann, Invite(key("taken back"), -10, 10, 5, "", later), account=0)
+    circle.do(ann, Uninvite(key("taken back")), account=0)
     circle.do(ann, Invite(key("unused"), -10, 10, 5, "", later), account=0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import pickle
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -42,6 +42,7 @@ from ledger.orders import (
     Settle,
     SignedOrder,
     Thaw,
+    Uninvite,
     Unmandate,
     Veto,
 )
@@ -53,11 +54,12 @@ from node.check.replay import ordered, replay, write
 from tests.circle import DAY, HOUR, MINUTE, PAPER, REASON, Circle, Person, key, town
 
 OFFICERS_ACTS = frozenset(
-    "Sell Redeem Levy Payout Reverse Invite Open Close Limits Holder Assist Appoint Dismiss "
-    "Amend".split()
+    "Sell Redeem Levy Payout Reverse Invite Uninvite Open Close Limits Holder Assist Appoint "
+    "Dismiss Amend".split()
 )
 WITHOUT_ACCOUNT = frozenset(
-    "Reverse Invite Join Open Enrol Revoke Freeze Thaw Veto Unmandate Appoint Dismiss Amend".split()
+    "Reverse Invite Uninvite Join Open Enrol Revoke Freeze Thaw Veto Unmandate Appoint Dismiss "
+    "Amend".split()
 )
 BESIDE_THE_LOG = ("handle-taken", "request-unusable", "order-unacceptable")
 """What the ledger looks up and the log does not show."""
@@ -109,7 +111,7 @@ class Readings:
         committed = entry.order_commitment("member", signed.wire, keys.derive_salt(secret, 0))
         text = signed.order.header.text
         leaf = entry.encode_leaf(Leaf(1, kind, now, b"", (committed,), (), text))
-        book = copy.deepcopy(self.book)
+        book: Book = pickle.loads(pickle.dumps(self.book))
         book.transfers = self.transfers
         number = self.circle.state.size
         try:
@@ -182,7 +184,11 @@ class Readings:
         act = self._act(signer)
         if type(act).__name__ in OFFICERS_ACTS and chance() < 0.8:
             name, signer = pick(self._committee())
-        header: dict[str, Any] = {"device": name, "account": self._account(signer, act)}
+        account = self._account(signer, act)
+        holders = self._holders(account)
+        if isinstance(act, Settle | Release | Claim | Object) and holders and chance() < 0.7:
+            name, signer = pick(holders)
+        header: dict[str, Any] = {"device": name, "account": account}
         if chance() < (0.9 if type(act).__name__ in OFFICERS_ACTS else 0.3):
             header["text"] = REASON
         if chance() < 0.01:
@@ -297,16 +303,18 @@ class Readings:
         )()
 
     def _hold_act(self, signer: Person) -> Act:
-        pick, now = self.random.choice, self.circle.now
-        number = self._hold_number()
-        hold = self.circle.state.holds.get(number)
+        pick, now, holds = self.random.choice, self.circle.now, self.circle.state.holds
+        claimed = [number for number, hold in holds.items() if hold.claimed]
+        number = pick((self._hold_number(), pick(claimed or [3])))
+        hold = holds.get(number)
         amount = pick((hold.amount, hold.claimed[1] if hold.claimed else 1)) if hold else 1
         amount = pick((amount, amount, self._amount()))
-        payee = pick((hold.payee or 101 if hold else 101, self._any_account()))
+        payee = hold.payee if hold and hold.payee else 101
+        payee = pick((payee, payee, self._any_account()))
         evidence = pick(((),) * 30 + ((b"proof",),))
         made = Hold(
             pick(((), (self._any_account(),), (self._any_account(),))),
-            self._amount(),
+            pick((1, 5, 20, self._amount())),
             now + pick((0, MINUTE, DAY)),
             pick(((), (MINUTE,), (HOUR,))),
             pick((0, 1)),
@@ -320,6 +328,7 @@ class Readings:
                 lambda: Settle(number, payee, amount, evidence),
                 lambda: Release(number, evidence),
                 lambda: Claim(number, amount),
+                lambda: Claim(self._hold_number(), pick((1, 5))),
                 lambda: Object(number),
             )
         )()
@@ -337,6 +346,7 @@ class Readings:
             (
                 lambda: invite._replace(until=now + pick((0, 1, DAY))),
                 lambda: invite._replace(until=now + 9 * DAY, starter=0),
+                lambda: Uninvite(key(invitation)),
                 self._join,
                 self._join,
                 lambda: Open((), floor, ceiling, starter, pick((0, 1)), (self._enrolment(),)),

@@ -6,7 +6,8 @@ that tests can sign real orders and look at real verdicts without one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -161,13 +162,11 @@ class Circle:
         self._nonce += 1
         kind = kind_of(act)
         device = header.pop("device", signer.device)
-        if kind_of(act) in WITHOUT_ACCOUNT:
-            account = 0
         fields: dict[str, Any] = {
             "circle": self.state.circle,
             "kind": kind,
             "account": 0 if kind in WITHOUT_ACCOUNT else account or signer.account,
-            "person": 0 if kind_of(act) == "join" else signer.person,
+            "person": 0 if kind == "join" else signer.person,
             "device": key(device),
             "nonce": self._nonce,
             "expires": self.now + LIFETIME_MS_MAX,
@@ -307,3 +306,33 @@ def town(**rules: Any) -> Circle:
     circle.open(circle["ben"], "oli")
     circle.open(ann, "dot", deviceless=1, enrolment=())
     return circle
+
+
+def snapshot(state: State) -> State:
+    """A copy that later entries do not change."""
+    return replace(
+        state,
+        accounts={number: copy(account) for number, account in state.accounts.items()},
+        devices=dict(state.devices),
+        persons={person: set(keys) for person, keys in state.persons.items()},
+        holds=dict(state.holds),
+        mandates=dict(state.mandates),
+        invitations=dict(state.invitations),
+        offices=set(state.offices),
+        holdings={person: set(numbers) for person, numbers in state.holdings.items()},
+    )
+
+
+def replay(told: Circle) -> Circle:
+    """A circle made anew from the accepted orders alone, and the names and requests beside them."""
+    c = Circle(told.rules)
+    for number, known in told.facts.requests.items():
+        c.facts.requests[number] = replace(known, paid=False)
+    for entry in told.entries[1:]:
+        c.now = entry.log_time
+        if entry.wire:
+            outcome = c.submit(orders.parse(entry.wire), told.handles[entry.number])
+            assert isinstance(outcome, Entry), outcome
+        else:
+            c.close_day()
+    return c

@@ -337,7 +337,7 @@ class CircleNode:
         rules = self.circle.writer.loaded.state.rules
         act = Open((), rules.floor, rules.ceiling, rules.starter, 1, ())
         text = f"{handle}\n{name or handle.capitalize()}"
-        await self.do(self["ann"], act, account=0, text=text)
+        await self.do(self["ann"], act, text=text)
         found = await self.read("/api/v1/people", self["ann"], handle=handle)
         [person] = found["people"]
         member = Member(handle, os.urandom(32), person["person"], person["accounts"][0])
@@ -354,7 +354,7 @@ class CircleNode:
     # Reading
 
     async def sign_in(self, member: Member) -> str:
-        """Open a session for a member's device; returns its token, the same one until it is over."""
+        """Open a session for a member's device; returns its token, the same one each time."""
         if member.key not in self._tokens:
             opening = SessionOpening(
                 self.home.founded.circle,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from threading import Thread
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import pytest
 
@@ -68,3 +68,13 @@ def _not_skipped(report: Report) -> Report:
         report.outcome = "failed"
         report.longrepr = f"With CI=true a test may not be skipped. {reason}"
     return report
+
+
+@pytest.fixture(scope="session")
+def absent() -> Callable[[str], NoReturn]:
+    """How a test says that the machine lacks a program it needs; CI has them all."""
+
+    def skip(reason: str) -> NoReturn:
+        pytest.skip(reason)
+
+    return skip

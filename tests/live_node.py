@@ -40,7 +40,14 @@ START_SECONDS_MAX: Final = 60
 STOP_SECONDS_MAX: Final = 20
 INVITATION_MS: Final = 3600 * 1000
 
-_TALLYD = "import sys; from node.cli import main; sys.argv[0] = 'tallyd'; main()"
+# On Linux the node is told to stop when the tests are killed (PR_SET_PDEATHSIG of prctl(2)).
+_TALLYD = """
+import ctypes, signal, sys
+sys.platform == "linux" and ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+from node.cli import main
+sys.argv[0] = "tallyd"
+main()
+"""
 
 
 @dataclass(slots=True)

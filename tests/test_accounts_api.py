@@ -153,8 +153,8 @@ async def test_old_devices_are_told_of_new_ones(node: CircleNode) -> None:
     far, near, own = (make_member("mia") for _ in range(3))
     for device, present in ((far, 0), (near, 1)):
         wire = enrolment(node, device, f"present {present}")
-        await node.do(ann, Enrol(mia.person, wire, "device", present), account=0)
-    await node.do(mia, Enrol(mia.person, enrolment(node, own, "tablet"), "device", 1), account=0)
+        await node.do(ann, Enrol(mia.person, wire, "device", present))
+    await node.do(mia, Enrol(mia.person, enrolment(node, own, "tablet"), "device", 1))
     me = await node.read("/api/v1/me", mia)
     assert {device["key"] for device in me["devices"]} == {
         device.key.hex() for device in (mia, far, near, own)
@@ -164,7 +164,7 @@ async def test_old_devices_are_told_of_new_ones(node: CircleNode) -> None:
     assert notices[far.key.hex()]["code"] == "device-waits"
     assert notices[far.key.hex()]["time"] > node.clock.wall() + 2 * DAY
     assert notices[near.key.hex()]["code"] == "device-new"
-    await node.do(mia, Revoke(far.key), account=0)
+    await node.do(mia, Revoke(far.key))
     me = await node.read("/api/v1/me", mia)
     assert [notice["key"] for notice in me["notices"]] == [near.key.hex()]
     assert me["devices"][-1]["status"] == "revoked"
@@ -175,10 +175,10 @@ async def test_a_revoked_device_reads_nothing_more(node: CircleNode) -> None:
     mia = node["mia"]
     tablet = make_member("mia")
     wire = enrolment(node, tablet, "tablet")
-    await node.do(mia, Enrol(mia.person, wire, "device", 1), account=0)
+    await node.do(mia, Enrol(mia.person, wire, "device", 1))
     tablet = Member("mia", tablet.seed, mia.person, mia.account)
     assert (await node.read("/api/v1/me", tablet))["device"] == tablet.key.hex()
-    await node.do(mia, Revoke(tablet.key), account=0)
+    await node.do(mia, Revoke(tablet.key))
     assert await node.refusal("/api/v1/me", tablet) == "session-refused"
 
 

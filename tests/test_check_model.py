@@ -406,6 +406,13 @@ TAMPERINGS = (
     ),
     Tampering("hold", "UPDATE holds SET amount = amount - 1", None, "holds (", "its amount is"),
     Tampering("claim", "UPDATE holds SET claimed = NULL", None, "holds (", "its claimed is None"),
+    Tampering(
+        "person",
+        "INSERT INTO persons VALUES (999)",
+        None,
+        "persons (999)",
+        "nothing in the log makes it",
+    ),
     Tampering("hold gone", "DELETE FROM holds", None, "holds (", "it is missing"),
     Tampering("mandate", "UPDATE mandates SET used = 0", None, "mandates (", "its used is 0"),
     Tampering(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import aiohttp
-import pytest
 
 from ledger.codec import from_base64url
 from tests.bench.node_process import init, serving
@@ -17,11 +18,11 @@ from tests.bench.population import JSON, populate, post
 PROGRAM = Path(__file__).with_name("outside") / "verify.go"
 
 
-def build(folder: Path) -> Path:
+def build(folder: Path, absent: Callable[[str], NoReturn]) -> Path:
     """Compile the Go program with Debian's packages, offline."""
     go = shutil.which("go")
     if go is None:
-        pytest.skip("Go is not installed; on Debian: golang-go golang-golang-x-mod-dev")
+        absent("Go is not installed; on Debian: golang-go golang-golang-x-mod-dev")
     environment = {
         **os.environ,
         "GO111MODULE": "off",
@@ -34,9 +35,11 @@ def build(folder: Path) -> Path:
     return program
 
 
-async def test_go_reads_checkpoint_tiles_leaves_and_a_receipt(tmp_path: Path) -> None:
+async def test_go_reads_checkpoint_tiles_leaves_and_a_receipt(
+    tmp_path: Path, absent: Callable[[str], NoReturn]
+) -> None:
     """600 entries make two full tiles and a partial one; each leaf and one receipt are checked."""
-    program = build(tmp_path)
+    program = build(tmp_path, absent)
     directory = tmp_path / "circle"
     told = init(directory)
     with serving(directory, told["invitation"]) as node:
@@ -56,9 +59,11 @@ async def test_go_reads_checkpoint_tiles_leaves_and_a_receipt(tmp_path: Path) ->
     assert checked.stdout.startswith("verified 623 leaves"), checked.stdout
 
 
-async def test_go_refuses_a_receipt_of_another_leaf(tmp_path: Path) -> None:
+async def test_go_refuses_a_receipt_of_another_leaf(
+    tmp_path: Path, absent: Callable[[str], NoReturn]
+) -> None:
     """The program can fail: a changed leaf is found out."""
-    program = build(tmp_path)
+    program = build(tmp_path, absent)
     directory = tmp_path / "circle"
     told = init(directory)
     with serving(directory, told["invitation"]) as node:

@@ -23,7 +23,7 @@ SAYS_NOTHING = {"utils", "util", "helpers", "helper", "common", "misc", "manager
 
 # The handler that answers an unknown error with a bare 500, and the writer, in which one poison
 # order may not stop the rest (the batch is tried again one by one, then the order is set apart).
-LAST_RESORTS = Counter({"node/http/app.py": 1, "node/writer.py": 2})
+LAST_RESORTS = Counter({"node/http/app.py": 1, "node/writer.py": 3})
 
 # What each folder may import besides the standard library and what is in it.
 ARROWS = {

@@ -1,4 +1,4 @@
-"""The built wheel, installed bare in an environment of its own, on the oldest and the newest Python."""
+"""The built wheel in environments of its own, on the oldest and the newest Python."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -15,23 +17,24 @@ PROJECT = Path(__file__).parent.parent
 VERSIONS = ("3.11", "3.13")
 
 
-def find_python(version: str) -> str:
+def find_python(version: str, absent: Callable[[str], NoReturn]) -> str:
     """An interpreter of this version, or a skip; a shim that cannot start one does not count."""
     folders = Path.home().glob(f".pyenv/versions/{version}*/bin/python{version}")
+    found = None
     for candidate in (shutil.which(f"python{version}"), *map(str, folders)):
         if candidate is not None:
             tried = subprocess.run([candidate, "-c", ""], capture_output=True, check=False)
             if tried.returncode == 0:
-                return candidate
-    pytest.skip(f"there is no Python {version} on this machine")
+                found = candidate
+    return found or absent(f"there is no Python {version} on this machine")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from the files of this tree."""
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder]
-    built = subprocess.run([*command, PROJECT], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    built = subprocess.run([*command, str(PROJECT)], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stdout + built.stderr
     return next(folder.glob("*.whl"))
 
@@ -39,7 +42,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def install(python: str, folder: Path, what: str) -> Path:
     """A new environment with the wheel in it; returns its folder of programs."""
     subprocess.run([python, "-m", "venv", folder], check=True)
-    pip = [folder / "bin/python", "-m", "pip", "install", "--quiet", what]
+    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", what]
     done = subprocess.run(pip, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / "bin"
@@ -47,7 +50,7 @@ def install(python: str, folder: Path, what: str) -> Path:
 
 def run(program: Path, *arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run an installed program where the sources cannot be seen."""
-    command = [program, *arguments]
+    command: list[str | Path] = [program, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)
 
 
@@ -61,9 +64,11 @@ def test_wheel_has_migrations_types_and_licence(wheel: Path) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_light_client_runs_bare(wheel: Path, tmp_path: Path, version: str) -> None:
+def test_light_client_runs_bare(
+    wheel: Path, tmp_path: Path, version: str, absent: Callable[[str], NoReturn]
+) -> None:
     """Without the extra, `tally` works and `tallyd` says in one sentence what it lacks."""
-    programs = install(find_python(version), tmp_path / "bare", str(wheel))
+    programs = install(find_python(version, absent), tmp_path / "bare", str(wheel))
     helped = run(programs / "tally", "--help", cwd=tmp_path)
     assert helped.returncode == 0, helped.stderr
     refused = run(programs / "tallyd", "--help", cwd=tmp_path)
@@ -73,9 +78,11 @@ def test_light_client_runs_bare(wheel: Path, tmp_path: Path, version: str) -> No
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_node_founds_a_circle_from_the_wheel(wheel: Path, tmp_path: Path, version: str) -> None:
+def test_node_founds_a_circle_from_the_wheel(
+    wheel: Path, tmp_path: Path, version: str, absent: Callable[[str], NoReturn]
+) -> None:
     """With the extra, a circle is made and checked on the embedded database."""
-    programs = install(find_python(version), tmp_path / "node", f"{wheel}[node]")
+    programs = install(find_python(version, absent), tmp_path / "node", f"{wheel}[node]")
     circle = tmp_path / "circle"
     flags = ("--name", "Wheel", "--address", "wheel.example", "--json")
     made = run(programs / "tallyd", "init", circle, *flags, cwd=tmp_path)

@@ -12,7 +12,7 @@ from client.cli.parties import find_party, own_account
 from client.cli.run import Run
 from client.errors import InputRefused
 from client.receipts import Proved
-from ledger.amount import Unit
+from ledger.amount import Unit, amount_in_words, standing_in_words
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -86,12 +86,10 @@ def proved_fields(proved: Proved, account: int) -> dict[str, object]:
 
 def standing_after(proved: Proved, account: int, unit: Unit) -> str:
     """What is left, as the receipt proves it; nothing for an account that is not one's own."""
-    from ledger.amount import amount_in_words, standing_in_words
-
     posting = proved.posting_of(account)
     if posting is None:
         return ""
     told = f" {standing_in_words(posting.balance, unit)}."
     if posting.held:
-        told += f" Of that, {amount_in_words(posting.held, unit)} is set aside."
+        told += f" Set aside of that: {amount_in_words(posting.held, unit)}."
     return told

@@ -1,9 +1,14 @@
-"""Amounts as people write them, on the command line."""
+"""Amounts and numbers as people write them, on the command line."""
 
 from __future__ import annotations
 
+import click
+
 from client.errors import InputRefused
-from ledger.amount import Unit, parse_amount
+from ledger.amount import AMOUNT_MAX, Unit, parse_amount
+
+NUMBER = click.IntRange(0, AMOUNT_MAX)
+"""The number of an account, or of a line of the books."""
 
 
 def read_amount(text: str, unit: Unit) -> int:

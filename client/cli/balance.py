@@ -38,7 +38,7 @@ def _tell(view: AccountView, lines: list[StatementLine], unit: Unit, several: bo
     if view.closed:
         return f"{heading}closed."
     if view.held:
-        told.append(f"Of that, {amount_in_words(view.held, unit)} is set aside.")
+        told.append(f"Set aside of that: {amount_in_words(view.held, unit)}.")
     if view.available > view.floor:
         left = amount_in_words(view.available - view.floor, unit)
         told.append(f"You can spend {left} before you reach your limit.")

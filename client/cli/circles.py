@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from client.cli.command import Told, command
-from client.cli.run import Run, ask_passphrase
+from client.cli.prompts import ask_secret
+from client.cli.run import Run
 from client.cli.words import plain
 from client.errors import NoMembership
 
@@ -52,10 +53,10 @@ async def passphrase(run: Run, remove: bool) -> Told:
     """
     store = run.store()
     membership = store.membership(run.settings.circle)
-    old = ask_passphrase("The passphrase until now") if membership.has_passphrase else None
+    old = ask_secret("The passphrase until now") if membership.has_passphrase else None
     if old is not None:
         store.load(membership.name, old)
-    new = None if remove else ask_passphrase("The new passphrase", new=True)
+    new = None if remove else ask_secret("The new passphrase", new=True)
     store.change_passphrase(membership.name, old, new)
     told = "The key has no passphrase now." if remove else "The key is protected by it now."
     return Told(told, {"membership": membership.name, "passphrase": not remove})

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, time, timedelta
 
+import click
+
 from client.cli.words import DAY_MS
 from client.errors import InputRefused
+
+DAY = click.DateTime(["%Y-%m-%d"])
+"""A day on the command line, such as 2026-05-31."""
 
 _SPANS = {"day": DAY_MS, "week": 7 * DAY_MS, "month": 30 * DAY_MS, "year": 365 * DAY_MS}
 

@@ -8,7 +8,8 @@ import click
 
 from client.address import parse_invitation
 from client.cli.command import Told, command
-from client.cli.run import Run, ask_passphrase
+from client.cli.prompts import ask_secret
+from client.cli.run import Run
 from client.cli.words import listed, plain
 from client.joining import NewDevice
 from client.joining import join as join_circle
@@ -35,7 +36,7 @@ async def join(
 ) -> Told:
     """Join a circle with an invitation: its LINK, or the circle's address and the CODE."""
     invitation = parse_invitation(link, code)
-    passphrase = ask_passphrase("A passphrase for this device's key", new=True) if protect else None
+    passphrase = ask_secret("A passphrase for this device's key", new=True) if protect else None
     device = NewDevice(label or this_device(), here or run.settings.circle, passphrase)
     handle, full_name = handle.strip().lower(), " ".join(full_name.split())
     membership = await join_circle(run.store(), invitation, handle, full_name, device)

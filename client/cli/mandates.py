@@ -9,9 +9,9 @@ from datetime import datetime
 import click
 
 from client.cli.acting import proved_fields
-from client.cli.amounts import read_amount
+from client.cli.amounts import NUMBER, read_amount
 from client.cli.command import Told, command
-from client.cli.days import end_of_day, read_span
+from client.cli.days import DAY, end_of_day, read_span
 from client.cli.parties import find_person, own_account
 from client.cli.run import Run
 from client.cli.words import day, listed, person, span
@@ -60,7 +60,8 @@ async def allow(
     told = (
         f"{person(found.handle, found.name)} may now act for you"
         f" ({listed(_WORDS[kind] for kind in scope)}), up to {amount_in_words(act.cap, unit)} in"
-        f" {span(act.window)}, until {day(act.until)}. End it with: tally disallow {proved.index}"
+        f" {span(act.window)}, until {day(act.until - 1)}. End it with: tally disallow"
+        f" {proved.index}"
     )
     return Told(told, {**proved_fields(proved, view.number), "number": proved.index})
 
@@ -85,17 +86,14 @@ def _tell(mandate: MandateView, unit: Unit) -> str:
     acts = listed(_WORDS.get(kind, kind) for kind in mandate.scope)
     return (
         f"Number {mandate.index}: {who} ({acts}), up to {amount_in_words(mandate.cap, unit)} in"
-        f" {span(mandate.window)}, until {day(mandate.until)}."
+        f" {span(mandate.window)}, until {day(mandate.until - 1)}."
     )
 
 
 @command("disallow")
-@click.argument("number", type=click.IntRange(0))
+@click.argument("number", type=NUMBER)
 @click.option("--reason", metavar="TEXT", help="Why; officers must say.")
 async def disallow(run: Run, number: int, reason: str | None) -> Told:
     """End it that someone acts for you, or you for them; tally allowed shows each NUMBER."""
-    member = await run.member()
-    found = next((each for each in (await member.me()).mandates if each.index == number), None)
-    account = 0 if found is None else found.account
-    proved = await run.order(Draft(Unmandate(number), account, reason))
-    return Told(f"Number {number} is ended.", proved_fields(proved, account))
+    proved = await run.order(Draft(Unmandate(number), text=reason))
+    return Told(f"Number {number} is ended.", {"entry": proved.index, "number": number})

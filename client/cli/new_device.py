@@ -9,7 +9,8 @@ import click
 from client.address import parse_node_url
 from client.cli.command import Told, command
 from client.cli.join import tell_membership, this_device
-from client.cli.run import Run, ask_passphrase
+from client.cli.prompts import ask_secret
+from client.cli.run import Run
 from client.cli.words import plain
 from client.errors import InputRefused
 from client.joining import NewDevice, enrolment_of, recover
@@ -36,10 +37,10 @@ async def new_device(
     recovery sheet nobody else is needed.
     """
     node_url = parse_node_url(address)
-    passphrase = ask_passphrase("A passphrase for this device's key", new=True) if protect else None
+    passphrase = ask_secret("A passphrase for this device's key", new=True) if protect else None
     device = NewDevice(label or this_device(), here or run.settings.circle, passphrase)
     if by_sheet:
-        code = click.prompt("The code on your recovery sheet", hide_input=True, err=True)
+        code = ask_secret("The code on your recovery sheet")
         membership = await recover(run.store(), node_url, read_code(code, 32), device)
         return tell_membership(membership, f"You are back in {plain(membership.circle.name)}.")
     membership, enrolment = await enrolment_of(run.store(), node_url, device)

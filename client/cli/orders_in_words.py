@@ -77,6 +77,8 @@ def _membership_sentence(who: str, act: Act, unit: Unit) -> str:
             as_office = f" as {office}" if office else ""
             start = f", starting with {amount(starter, unit)}" if starter else ""
             return f"somebody is invited{as_office}, {_limits(floor, ceiling, unit)}{start}"
+        case orders.Uninvite():
+            return "an invitation is taken back"
         case orders.Join():
             return "somebody joins with an invitation"
         case orders.Open(holder, floor, ceiling):

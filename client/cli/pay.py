@@ -10,6 +10,7 @@ from client.address import parse_request_link
 from client.cli.acting import Acting, acting_options, find_acting, proved_fields, standing_after
 from client.cli.amounts import read_amount
 from client.cli.command import Told, command
+from client.cli.days import DAY
 from client.cli.parties import Party, find_party
 from client.cli.run import Run
 from client.cli.words import amount as in_words
@@ -48,6 +49,8 @@ async def pay(
     if len(payments) == 1 and (request_id := parse_request_link(payments[0])) is not None:
         return await _pay_request(run, acting, request_id, text, happened_on)
     legs = await _read_legs(run, payments)
+    if any(party.account == acting.account for party, _ in legs):
+        raise InputRefused("Nobody can pay themselves: say somebody else, or another account.")
     act = Pay(tuple((party.account, minor) for party, minor in legs), happened_on)
     return await _pay(run, acting, act, legs, text)
 

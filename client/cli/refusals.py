@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 
+from client.cli.words import moment
 from client.errors import HistoryRewritten, NodeRefused
 from ledger.amount import Unit, amount_in_words
 from ledger.errors import TallystickError
@@ -18,7 +20,7 @@ def explain(error: TallystickError, unit: Unit | None, own: Collection[int]) -> 
             told = None
             if unit is not None and problem in _IN_UNIT:
                 told = _IN_UNIT[problem](attributes, unit, own)
-            return told or _PLAIN.get(problem) or str(error)
+            return told or _PLAIN.get(problem) or _in_plain(problem, error.detail)
         case HistoryRewritten():
             return f"{error} {WHAT_TO_DO}"
         case _:
@@ -46,6 +48,24 @@ _PLAIN = {
     "history-lost": "The circle's node has lost some of its books and takes no more orders: tell"
     " your coordinator to restore the newest backup.",
 }
+
+
+_MOMENT = re.compile(r"\b[12][0-9]{12}\b")
+"""Unix milliseconds from 2001 to 2065, as they stand in a node's sentence."""
+
+_PREFIXES = {
+    "order-inconsistent": "That cannot be done",
+    "not-authorised": "That is not yours to do",
+    "request-unusable": "That request cannot be paid",
+}
+
+
+def _in_plain(problem: str, detail: str) -> str:
+    """The node's own sentence, its times as days and its terms of art as everyday words."""
+    said = _MOMENT.sub(lambda found: moment(int(found[0])), detail)
+    prefix = _PREFIXES.get(problem)
+    reason = said.partition(": ")[2]
+    return f"{prefix}: {reason}" if prefix and reason else said
 
 
 def _number(attributes: _Attributes, name: str) -> int | None:

@@ -7,8 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-import click
-
+from client.cli.prompts import ask_secret
 from client.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Run:
             store, name = self.store(), self.settings.circle
             passphrase = None
             if store.membership(name).has_passphrase:
-                passphrase = ask_passphrase("Passphrase")
+                passphrase = ask_secret("Passphrase")
             opened = open_member(store, name, passphrase=passphrase)
             self._member = await self._stack.enter_async_context(opened)
             await self._resend(self._member)
@@ -79,7 +78,7 @@ class Run:
         from client.receipts import Proved
 
         member = await self.member()
-        wanted = intent or draft.intent(member.circle.circle_id, member.membership.device_key)
+        wanted = intent or draft.intent()
         earlier = self._resent.pop(wanted, None)
         if isinstance(earlier, Proved):
             return earlier
@@ -98,9 +97,3 @@ class Run:
         for each in resent:
             self._resent[each.order.intent] = each.outcome
             self.notices.append(tell_resent(each, member.circle.unit))
-
-
-def ask_passphrase(prompt: str, *, new: bool = False) -> str:
-    """Ask at the terminal, unseen; a new one twice."""
-    given: str = click.prompt(prompt, hide_input=True, confirmation_prompt=new, err=True)
-    return given

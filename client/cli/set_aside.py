@@ -8,9 +8,9 @@ from datetime import datetime
 import click
 
 from client.cli.acting import Acting, acting_options, find_acting, proved_fields, standing_after
-from client.cli.amounts import read_amount
+from client.cli.amounts import NUMBER, read_amount
 from client.cli.command import Told, command
-from client.cli.days import end_of_day
+from client.cli.days import DAY, end_of_day
 from client.cli.parties import find_party, own_account
 from client.cli.run import Run
 from client.cli.words import DAY_MS, day, listed, plain
@@ -62,7 +62,7 @@ async def set_aside(
     proved = await run.order(Draft(act, acting.account, text, acting.slip, acting.mandate))
     whose = "" if party is None else f" for {plain(party.label)}"
     told = (
-        f"{amount_in_words(minor, unit)} set aside{whose} until {day(end)}: promise"
+        f"{amount_in_words(minor, unit)} set aside{whose} until {day(end - 1)}: promise"
         f" {proved.index}.{standing_after(proved, acting.account, unit)}"
     )
     fields = {**proved_fields(proved, acting.account), "promise": proved.index, "amount": minor}
@@ -92,7 +92,7 @@ async def promises(run: Run, account: str | None) -> Told:
         said = f"you set {amount} aside{whom}" if mine else f"account {hold.account} set {amount}"
         said += "" if mine else " aside for you"
         claimed = f"; {amount_in_words(hold.claimed, unit)} is claimed" if hold.claimed else ""
-        lines.append(f"Promise {hold.index}: {said}, until {day(hold.until)}{claimed}.")
+        lines.append(f"Promise {hold.index}: {said}, until {day(hold.until - 1)}{claimed}.")
     return Told("\n".join(lines), fields)
 
 
@@ -104,7 +104,7 @@ async def _find(run: Run, number: int, account: int) -> HoldView:
     raise InputRefused(f"Nothing is set aside under number {number}: see tally promises.")
 
 
-_PROMISE = click.argument("promise", type=click.IntRange(0))
+_PROMISE = click.argument("promise", type=NUMBER)
 _REASON = click.option("--reason", metavar="TEXT", help="Why; officers must say.")
 
 
@@ -127,11 +127,12 @@ async def _resolving(
         raise InputRefused(
             f"Nothing of yours is set aside under number {promise}: officers say whose with --as."
         )
-    member = await run.member()
-    if on_behalf_of is not None and slip is None and "coordinator" in (await member.me()).offices:
-        party = await find_party(run, on_behalf_of)
-        return await _find(run, promise, party.account), Acting(party.account)
-    acting = await find_acting(run, kind, account, on_behalf_of, slip)
+    try:
+        acting = await find_acting(run, kind, account, on_behalf_of, slip)
+    except InputRefused:
+        if on_behalf_of is None or "coordinator" not in (await (await run.member()).me()).offices:
+            raise
+        acting = Acting((await find_party(run, on_behalf_of)).account)
     return await _find(run, promise, acting.account), acting
 
 
@@ -184,7 +185,8 @@ async def free(
     own = hold.account in (await run.member()).membership.accounts
     if own and acting.account == hold.account and unix_ms() < hold.until:
         raise InputRefused(
-            f"You promised it until {day(hold.until)}: until then only {_others(hold)} can free it."
+            f"You promised it until {day(hold.until - 1)}: until then only {_others(hold)} can"
+            " free it."
         )
     draft = Draft(Release(promise), acting.account, reason, acting.slip, acting.mandate)
     proved = await run.order(draft)

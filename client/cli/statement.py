@@ -7,18 +7,22 @@ from datetime import date, datetime
 import click
 
 from client.cli.command import Told, command
+from client.cli.days import DAY
 from client.cli.parties import find_party, own_account
 from client.cli.run import Run
-from client.cli.statement_words import HEADINGS, tell_row, write_csv
+from client.cli.statement_words import HEADINGS, tell_line, tell_row, write_csv
+from client.cli.words import width
 from client.views import StatementLine
 
-_DAY = click.DateTime(["%Y-%m-%d"])
+COLUMNS_WIDTH_MIN = 72
+"""On a narrower terminal each line is a sentence."""
+
 _MOVEMENTS = ("hold", "release")
 
 
 @command("statement")
-@click.option("--from", "first", type=_DAY, help="The first day, such as 2026-05-01.")
-@click.option("--to", "last", type=_DAY, help="The last day.")
+@click.option("--from", "first", type=DAY, metavar="DAY", help="The first day, such as 2026-05-01.")
+@click.option("--to", "last", type=DAY, metavar="DAY", help="The last day.")
 @click.option("--with", "other", metavar="WHO", help="Only what went between you and them.")
 @click.option("--account", metavar="WHO", help="Whose account; officers may see any.")
 @click.option("--all", "everything", is_flag=True, help="Also lines that moved nothing.")
@@ -52,6 +56,8 @@ async def statement(
         return Told(write_csv(lines, unit).rstrip("\r\n"), fields)
     if not lines:
         return Told("There is nothing on the account for that time.", fields)
+    if width() < COLUMNS_WIDTH_MIN:
+        return Told("\n".join(tell_line(line, unit) for line in lines), fields)
     return Told("\n".join([HEADINGS, *(tell_row(line, unit) for line in lines)]), fields)
 
 

@@ -49,10 +49,8 @@ def _praise(report: Report, circle: str) -> str:
     ]
     if report.seen:
         new = report.entries - report.seen
-        since = (
-            "nothing was added" if new <= 0 else f"{_counted(new, 'entry', 'entries')} were added"
-        )
-        told.append(f"Since you last looked nothing was changed, and {since}.")
+        added = _counted(new, "entry", "entries") if new > 0 else "nothing"
+        told.append(f"Since you last looked nothing was changed; {added} came to it.")
     if report.read:
         told.append(f"All {_counted(report.read, 'entry', 'entries')} of the books were read.")
     return "\n".join(told)

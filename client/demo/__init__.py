@@ -1,5 +1,5 @@
 """``tally demo``: a circle played on this computer, with a real node, real keys and real orders."""
 
-from client.demo.play import main
+from client.demo.command import demo
 
-__all__ = ["main"]
+__all__ = ["demo"]

@@ -7,7 +7,7 @@ import json
 import signal
 import tempfile
 import time
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from client.demo.narrator import Narrator
@@ -70,8 +70,7 @@ async def _stay(narrator: Narrator, url: str, folder: Path) -> None:
     """Leave the node up until Ctrl-C."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        with suppress(NotImplementedError):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     narrator.say(f"""
 The circle is still here: {url}
 Look around as Edith, in another terminal:

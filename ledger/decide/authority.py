@@ -209,7 +209,7 @@ def _by_mandate(case: Case, account: Account, amount: int, changes: list[Change]
         raise MandateUnusable(mandate.index, f"it does not cover {header.kind}")
     if now >= mandate.until:
         raise MandateUnusable(mandate.index, "its time is over")
-    fresh = now >= mandate.window_began + mandate.window
+    fresh = not mandate.window_began or now >= mandate.window_began + mandate.window
     began, used = (now, 0) if fresh else (mandate.window_began, mandate.used)
     if used + amount > mandate.cap:
         raise CapExceeded("this mandate", amount, mandate.cap - used)

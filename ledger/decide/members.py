@@ -99,8 +99,6 @@ def decide_join(case: Case, join: Join) -> Decision:
     """A new member opens the account that their invitation promises, with their own device."""
     state, header = case.state, case.header
     invitation = state.invitations[join.invitation]
-    if header.account or header.person:
-        raise OrderInconsistent("who joins has no account and no person yet")
     if not case.handle:
         raise OrderInconsistent("a new member needs a name beside the order")
     check_key(state, header.device)

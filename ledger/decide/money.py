@@ -40,12 +40,12 @@ def decide_pay(case: Case, pay: Pay) -> Decision:
     number = case.header.account
     payer = open_account(case.state, number)
     total = _add_legs(case, pay.legs)
-    payees = tuple(account for account, _ in pay.legs)
+    payees = tuple([account for account, _ in pay.legs])
     authority, changes = authorise(case, payer, total, payees)
     _check_legs(pay.legs, number, total)
     if pay.request:
         changes.append(_answer_request(case, pay))
-    moves = (Move(number, -total), *(Move(account, amount) for account, amount in pay.legs))
+    moves = (Move(number, -total), *[Move(account, amount) for account, amount in pay.legs])
     check_limits(case.state, moves)
     return Decision("pay", authority, moves, tuple(changes))
 

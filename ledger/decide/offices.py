@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ledger import charter, codec
+from ledger.amount import Unit, UnitKind
+from ledger.charter import Rules
 from ledger.decide.authority import (
     committee,
     is_coordinator,
@@ -12,7 +14,7 @@ from ledger.decide.authority import (
 )
 from ledger.decide.members import check_person
 from ledger.decide.verdict import Case, Decision, Move
-from ledger.errors import MandateUnusable, NotAuthorised, OrderInconsistent
+from ledger.errors import InvalidAmount, MandateUnusable, NotAuthorised, OrderInconsistent
 from ledger.orders import (
     COMMUNITY,
     TREASURY,
@@ -105,6 +107,15 @@ def decide_dismiss(case: Case, dismiss: Dismiss) -> Decision:
     return Decision("dismiss", authority, (), (end,), public=public)
 
 
+def _check_unit(rules: Rules) -> None:
+    """Nobody could read an amount in a unit whose names look like part of the figure."""
+    kind = UnitKind(rules.unit_kind)
+    try:
+        Unit(rules.unit_name.decode(), rules.unit_plural.decode(), kind, rules.unit_scale)
+    except InvalidAmount as error:
+        raise OrderInconsistent(str(error).rstrip(".")) from None
+
+
 def decide_amend(case: Case, amend: Amend) -> Decision:
     """The committee changes the charter's rules, except what the unit is."""
     authority = require_committee(case)
@@ -116,6 +127,7 @@ def decide_amend(case: Case, amend: Amend) -> Decision:
         state.rules.unit_scale,
     ):
         raise OrderInconsistent("a circle's address and the scale of its unit stay as they are")
+    _check_unit(rules)
     if rules.threshold > len(committee(state)):
         raise OrderInconsistent("the committee has fewer members than would have to sign")
     changes: list[PutRules | PutAccount] = [PutRules(rules, amend.rules)]

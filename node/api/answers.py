@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
-from ledger import keys, merkle
+from ledger import merkle
 from ledger.append import Entry
 from ledger.codec import to_base64url
 from ledger.errors import TallystickError
@@ -30,45 +31,50 @@ def render_accepted(order_id: str, accepted: Accepted, own: set[int]) -> str:
     """
     entry = accepted.entry
     lines = accepted.proof_lines.replace("\n", "\\n")
-    note = json.dumps(accepted.checkpoint)
     return (
         f'{{"order_id":"{order_id}","entry":{render_entry(entry)},'
         f'"postings":[{",".join(render_postings(entry, own))}],'
-        f'"receipt":"{_HEADER}\\nindex {entry.number}\\n{lines}\\n{note[1:]}}}'
+        f'"receipt":"{_HEADER}\\nindex {entry.number}\\n{lines}\\n{_escape(accepted.checkpoint)}"}}'
     )
+
+
+@lru_cache(maxsize=4)
+def _escape(note: str) -> str:
+    """The inside of a JSON string; a batch's answers all have the same checkpoint."""
+    return json.dumps(note)[1:-1]
 
 
 def render_entry(entry: Entry) -> str:
     """The entry's leaf, and the opening of its order commitment."""
-    salt = to_base64url(keys.derive_salt(entry.secret, 0))
     return (
         f'{{"index":{entry.number},"leaf":"{to_base64url(entry.leaf)}",'
-        f'"authority":"{entry.authority}","salt":"{salt}"}}'
+        f'"authority":"{entry.authority}","salt":"{to_base64url(entry.salts[0])}"}}'
     )
 
 
 def render_postings(entry: Entry, own: set[int]) -> list[str]:
     """The openings of those postings that are on one of ``own``."""
     return [
-        render_posting(
-            entry.packed[place],
-            keys.derive_salt(entry.secret, place + 1),
-            place,
-            len(entry.packed),
-            merkle.inclusion_proof(place, entry.hashes),
-        )
+        render_posting(entry, place)
         for place, posting in enumerate(entry.postings)
         if posting.account in own
     ]
 
 
-def render_posting(posting: bytes, salt: bytes, place: int, count: int, path: list[bytes]) -> str:
+def render_posting(entry: Entry, place: int) -> str:
     """One posting's opening: ``path`` leads from it to the leaf's postings root."""
-    siblings = ",".join([f'"{to_base64url(sibling)}"' for sibling in path])
+    siblings = ",".join([f'"{to_base64url(sibling)}"' for sibling in _path(place, entry.hashes)])
     return (
-        f'{{"posting":"{to_base64url(posting)}","salt":"{to_base64url(salt)}",'
-        f'"position":{place},"count":{count},"path":[{siblings}]}}'
+        f'{{"posting":"{to_base64url(entry.packed[place])}",'
+        f'"salt":"{to_base64url(entry.salts[place + 1])}",'
+        f'"position":{place},"count":{len(entry.packed)},"path":[{siblings}]}}'
     )
+
+
+def _path(place: int, hashes: Sequence[bytes]) -> Sequence[bytes]:
+    if len(hashes) == 2:  # most entries have two postings, each the other's sibling
+        return (hashes[1 - place],)
+    return merkle.inclusion_proof(place, hashes)
 
 
 def render_problem(order_id: str | None, problem: Mapping[str, Any]) -> str:

@@ -62,10 +62,8 @@ async def read_entry(connection: Connection, head: Head, index: int) -> Accepted
         raise NotFound(f"entry {index}")
     postings = decode_postings(row["postings"])
     packed = tuple(map(encode_posting, postings))
-    hashes = tuple(
-        posting_hash(encoded, keys.derive_salt(row["secret"], place))
-        for place, encoded in enumerate(packed, 1)
-    )
+    salts = keys.derive_salts(row["secret"], len(postings))
+    hashes = tuple(map(posting_hash, packed, salts[1:]))
     entry = Entry(
         index,
         decode_leaf(row["leaf"]).kind,
@@ -74,6 +72,7 @@ async def read_entry(connection: Connection, head: Head, index: int) -> Accepted
         row["authority"],
         row["wire"],
         row["secret"],
+        salts,
         postings,
         packed,
         hashes,

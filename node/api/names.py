@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from node.api.orders import Model
 from node.connections import Reader
@@ -24,8 +24,10 @@ class Party(Model):
     name: str | None
 
 
-async def names_of_persons(connection: Reader, persons: Iterable[int]) -> dict[int, PersonName]:
+async def names_of_persons(connection: Reader, persons: Collection[int]) -> dict[int, PersonName]:
     """The names of these persons, those without one included."""
+    if not persons:
+        return {}
     rows = await connection.fetch(
         "SELECT person, handle, name FROM people WHERE person = ANY($1::bigint[])", list(persons)
     )
@@ -33,8 +35,10 @@ async def names_of_persons(connection: Reader, persons: Iterable[int]) -> dict[i
     return names | {row["person"]: PersonName(**row) for row in rows}
 
 
-async def parties_of(connection: Reader, accounts: Iterable[int]) -> dict[int, Party]:
+async def parties_of(connection: Reader, accounts: Collection[int]) -> dict[int, Party]:
     """Whose these accounts are. Several holders are named together, by the first one's handle."""
+    if not accounts:
+        return {}
     rows = await connection.fetch(
         """
         SELECT number, kind,

@@ -84,9 +84,10 @@ class OrderResults(Model):
 async def submit_orders(state: Circle, body: JsonValue) -> Reply:
     """Submit one signed order, or a list.
 
-    Each order is decided once and for all: to send the very same bytes again is safe, and gives the
-    very same verdict. The answer comes after the commit. A list is answered with 200 whatever its
-    orders came to; a single refused order with its problem's status.
+    Each order is decided once and for all: to send the very same bytes again is safe, and gives
+    the very same verdict; its postings are then left out, and can be read in a session. The answer
+    comes after the commit. A list is answered with 200 whatever its orders came to; a single
+    refused order with its problem's status.
     """
     items, is_list = parse_items(body)
     signed = [item.signed for item in items if isinstance(item, Submission)]
@@ -121,10 +122,10 @@ async def _render_prior(state: Circle, item: Submission | Unreadable, prior: Pri
     order_id = item.signed.id.hex()
     if prior.entry is None:
         return answers.render_problem(order_id, answers.problem_of_refusal(prior.refusal or "{}"))
-    own = answers.own_accounts(state.writer.loaded.state, item.signed.order.header.device)
     async with state.pool.acquire() as connection:
         accepted = await read_entry(connection, state.writer.loaded.head, prior.entry)
-    return answers.render_accepted(order_id, accepted, own)
+    # Whoever was shown the order can send it again; balances are for its signer, in a session.
+    return answers.render_accepted(order_id, accepted, set())
 
 
 async def _reply_to_one(state: Circle, item: Submission | Unreadable, outcome: Outcome) -> Reply:

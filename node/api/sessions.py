@@ -10,7 +10,7 @@ from ledger import declarations
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.codec import from_base64url, to_base64url
 from ledger.declarations import SESSION_LIFETIME_MS_MAX, SessionOpening
-from ledger.errors import InvalidNote, InvalidProof, WrongCircle
+from ledger.errors import InvalidNote, InvalidProof, MalformedObject, WrongCircle
 from ledger.merkle import verify_consistency
 from node.api.entries import consistency
 from node.api.orders import Base64, Model
@@ -151,7 +151,10 @@ async def close_session(state: Circle, session: Session) -> None:
 
 async def find_session(state: Circle, token: str) -> Session:
     """Who holds this token. Raises SessionRefused when it is over, or its device is."""
-    token_hash = hashlib.sha256(from_base64url(token, "token")).digest()
+    try:
+        token_hash = hashlib.sha256(from_base64url(token, "token")).digest()
+    except MalformedObject:
+        raise SessionRefused("the token is none of this node's") from None
     row = await state.pool.fetchrow(
         """
         SELECT sessions.person, sessions.device,

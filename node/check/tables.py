@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from node.check.book import Book
+from node.check.book import PAPER_PERSON, Book
 from node.check.findings import PROBLEMS_MAX, Findings
 from node.check.rows import Table, compare
 from node.connections import Connection
@@ -25,6 +25,7 @@ ACCOUNTS = Table(
 HOLDERS = Table(
     "holders", "SELECT account, person FROM holders ORDER BY account, person LIMIT $1", 2
 )
+PERSONS = Table("persons", "SELECT person FROM persons ORDER BY person LIMIT $1", 1)
 DEVICES = Table(
     "devices",
     """
@@ -37,7 +38,7 @@ HOLDS = Table(
     "holds",
     """
     SELECT index, account, payee, amount, until, claim_window, coordinator, evidence, claimed_at,
-        claimed
+        claimed, counted
     FROM holds ORDER BY index LIMIT $1
     """,
     1,
@@ -71,6 +72,7 @@ async def check_tables(connection: Connection, book: Book, findings: Findings) -
     for table, rows in (
         (ACCOUNTS, _accounts(book)),
         (HOLDERS, _holders(book)),
+        (PERSONS, ((person,) for person in sorted(book.persons) if person != PAPER_PERSON)),
         (DEVICES, _devices(book)),
         (HOLDS, _holds(book)),
         (MANDATES, _mandates(book)),
@@ -110,7 +112,7 @@ def _holds(book: Book) -> Rows:
     for index, row in sorted(book.holds.items()):
         payee, window = (*row.payee, None)[0], (*row.window, None)[0]
         terms = (row.amount, row.until, window, row.coordinator, None)
-        yield (index, row.account, payee, *terms, *(row.claim or (None, None)))
+        yield (index, row.account, payee, *terms, *(row.claim or (None, None)), row.counted)
 
 
 def _mandates(book: Book) -> Rows:

@@ -41,6 +41,9 @@ from node.http.routing import Router
 
 UNMATCHED = "unmatched"
 
+SLOW_SECONDS = 1.0
+"""A request that takes longer is logged, though all went well."""
+
 _OUTAGE = "The node's database is away; send the same again in a few seconds."
 
 # RFC 6750 section 2.1, and no longer than a session's token has reason to be.
@@ -190,9 +193,14 @@ class HttpApp:
         return await self._bearer.authenticate(_bearer_token(request))
 
     def _record(self, exchange: _Exchange, status: int) -> None:
-        """Count and log one request: no address, no path, no query, nothing of the body."""
+        """Count one request, and log it unless it was an ordinary one: metrics say enough of those.
+
+        No address, no path, no query, nothing of the body.
+        """
         seconds = time.perf_counter() - exchange.started
         self.metrics.observe(exchange.operation, status, seconds)
+        if status < 400 and seconds < SLOW_SECONDS:
+            return
         self._log.info(
             "http_request",
             request_id=exchange.id,

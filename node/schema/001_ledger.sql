@@ -56,7 +56,7 @@ CREATE TABLE postings (                    -- one line of an account's statement
     delta        bigint NOT NULL,
     balance      bigint NOT NULL,
     held         bigint NOT NULL,
-    counterparty bigint,                   -- the one other account of the entry, if there is one
+    counterparty bigint,                   -- the other account, or the one that faces all others
     PRIMARY KEY (account, seq)
 );
 
@@ -187,6 +187,17 @@ CREATE TABLE sessions (
 );
 CREATE INDEX sessions_expires ON sessions (expires);
 CREATE TABLE session_nonces (device bytea, nonce bigint, expires bigint, PRIMARY KEY (device, nonce));
+
+-- What people read of their own is found by whose it is, however many there are of others'.
+
+CREATE INDEX devices_person ON devices (person);
+CREATE INDEX holds_account ON holds (account);
+CREATE INDEX holds_payee ON holds (payee) WHERE payee IS NOT NULL;
+CREATE INDEX mandates_account ON mandates (account);
+CREATE INDEX mandates_person ON mandates (person);
+CREATE INDEX sessions_person ON sessions (person);
+CREATE INDEX request_texts_person ON request_texts (person);
+CREATE INDEX requests_open ON requests (account, expires) WHERE paid_by IS NULL;
 
 -- The rules that stand here too, whoever is connected.
 

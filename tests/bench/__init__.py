@@ -1,1 +1,1 @@
-"""The benchmarks behind ``make bench``: they drive an installed node as its own process, over TCP."""
+"""The benchmarks behind ``make bench``: an installed node as its own process, driven over TCP."""

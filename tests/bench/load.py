@@ -11,6 +11,7 @@ import selectors
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -128,10 +129,8 @@ def _send(
 
 def _send_on(lane: _Lane, selector: selectors.BaseSelector) -> None:
     """Send what the connection takes; the rest once it takes more."""
-    try:
+    with suppress(BlockingIOError):
         lane.unsent = lane.unsent[lane.link.send(lane.unsent) :]
-    except BlockingIOError:
-        pass
     events = selectors.EVENT_READ | (selectors.EVENT_WRITE if lane.unsent else 0)
     if selector.get_key(lane.link).events != events:
         selector.modify(lane.link, events, lane)

@@ -47,18 +47,15 @@ ACTS: tuple[Act, ...] = (
 
 Bounds = dict[tuple[int, ...], tuple[int, int]]
 
-HEADER_BOUNDS: Bounds = {(5,): (0, M), (6,): (0, M)}
-"""Nonce and expiry: places in the header, and the least and greatest value."""
-
 
 def header_bounds(kind: str) -> Bounds:
-    """The same with the account and person of an order of this kind."""
+    """Account, person, nonce, expiry and mandate: places in the header, least and greatest."""
     account = (0, 0) if kind in orders.WITHOUT_ACCOUNT else (1, M)
     person = (0, 0) if kind == "join" else (1, M)
-    return HEADER_BOUNDS | {(2,): account, (3,): person}
+    mandate: Bounds = {(9, 0): (0, M)} if kind in orders.MANDATE_SCOPE else {}
+    return {(2,): account, (3,): person, (5,): (0, M), (6,): (0, M)} | mandate
 
 
-MANDATE_BOUNDS: Bounds = {(9, 0): (0, M)}
 FIRST = 10
 """The place of an act's first field in the body."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ledger.errors import CapExceeded
 from ledger.orders import (
     MANDATE_SCOPE,
     Act,
@@ -15,6 +16,7 @@ from ledger.orders import (
     Enrol,
     Hold,
     Holder,
+    Invite,
     Mandate,
     Object,
     Open,
@@ -23,7 +25,7 @@ from ledger.orders import (
     Settle,
     Unmandate,
 )
-from tests.circle import DAY, HOUR, Circle, town
+from tests.circle import DAY, HOUR, Circle, key, town
 
 
 def slip(number: int) -> tuple[tuple[str, str], ...]:
@@ -86,6 +88,25 @@ def test_a_mandates_cap_is_for_each_window() -> None:
     ]:
         c.now += after
         assert c.try_(c["oli"], pay(c, "noa", amount), account=account, mandate=(number,)) == code
+
+
+def test_a_refusal_for_a_cap_says_what_is_left_of_it() -> None:
+    c = town()
+    number, account = grant(c), c["mia"].account
+    c.do(c["oli"], pay(c, "noa", 100), account=account, mandate=(number,))
+    signed = c.sign(c["oli"], pay(c, "noa", 201), account=account, mandate=(number,))
+    refused = c.submit(signed)
+    assert isinstance(refused, CapExceeded)
+    assert (refused.amount, refused.cap) == (201, 200)
+
+
+def test_a_mandate_or_invitation_is_not_over_before_it_begins() -> None:
+    c = town()
+    mandate = Mandate(c["oli"].person, ("pay",), 300, DAY, c.now)
+    invite = Invite(key("code"), 0, 0, 0, "", c.now)
+    for name, act in (("mia", mandate), ("ann", invite)):
+        assert c.try_(c[name], act) == "order-inconsistent"
+        assert c.try_(c[name], act._replace(until=c.now + 1)) == "ok"
 
 
 def test_a_mandate_ends_at_its_time_or_when_somebody_ends_it() -> None:

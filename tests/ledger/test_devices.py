@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger.decide.devices import DEVICES_MAX
+from ledger.errors import CapExceeded
 from ledger.orders import (
     Act,
     Appoint,
@@ -20,7 +21,7 @@ from ledger.orders import (
     Thaw,
     Veto,
 )
-from tests.circle import DAY, REASON, Circle, key, town
+from tests.circle import DAY, PAPER, REASON, Circle, key, town
 
 WEEK = 7 * DAY
 
@@ -128,6 +129,9 @@ def test_a_persons_new_devices_share_one_cap() -> None:
         c.do(c["mia"], Enrol(c["mia"].person, c.enrolment(name), "device", 1), device="sheet")
     c.do(c["mia"], Enrol(c["mia"].person, c.enrolment("c"), "device", 1), device="a")
     assert c.try_(c["mia"], pay(c, 300), device="a") == "ok"
+    refused = c.submit(c.sign(c["mia"], pay(c, 201), device="b"))
+    assert isinstance(refused, CapExceeded)
+    assert (refused.amount, refused.cap) == (201, 200)
     for name in ("b", "c"):
         assert c.try_(c["mia"], pay(c, 201), device=name) == "cap"
     c.do(c["mia"], Revoke(key("a")), device="b")
@@ -271,6 +275,14 @@ def test_stopping_a_device(
     assert c.try_(c[signer], act(key("lost")), cosigners=cosigners) == code
     expected = "device-unusable" if code == "ok" else "ok"
     assert c.try_(c[subject], pay(c, to="oli"), device="lost") == expected
+
+
+def test_only_a_coordinator_stops_others_devices() -> None:
+    """The paper key alone appoints one who then can."""
+    c = town()
+    for name in ("ben", "mia"):
+        for act in (Freeze(key(name)), Revoke(key(name))):
+            assert c.try_(PAPER, act, cosigners=("ann",)) == "not-authorised"
 
 
 def test_a_frozen_device_can_be_thawed_and_a_revoked_one_cannot() -> None:

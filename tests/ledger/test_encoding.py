@@ -23,7 +23,6 @@ from tests.ledger.samples import (
     CIRCLE,
     FIRST,
     HASH,
-    MANDATE_BOUNDS,
     Bounds,
     header_bounds,
     make_order,
@@ -37,8 +36,7 @@ NO_INTEGERS = {"True": True, "1.0": 1.0, "the string 1": "1", "the byte 1": b"\x
 
 
 def bounds_of(kind: str) -> Bounds:
-    mandate = MANDATE_BOUNDS if kind in orders.MANDATE_SCOPE else {}
-    return header_bounds(kind) | mandate | ACT_BOUNDS.get(kind, {})
+    return header_bounds(kind) | ACT_BOUNDS.get(kind, {})
 
 
 def wire(body: bytes) -> bytes:
@@ -190,7 +188,7 @@ def test_what_is_too_large_is_refused_before_it_is_decoded(size: int) -> None:
 
 def test_every_way_to_be_malformed_says_what_was_wrong() -> None:
     for place, raw, words in (
-        ((2,), b"\xff", "account: -1 is not from 0"),
+        ((2,), b"\xff", "account: -1 is not from 1"),
         ((7, 0), b"\xc4\x01\x00", "text: 1 bytes are not from 32 to 32"),
         ((10, 1, 1), b"\xc3", "legs: amount: expected an integer, found bool"),
         ((10,), b"\x90", "legs: 0 elements are not from 1 to 1000"),

@@ -11,6 +11,7 @@ from ledger.orders import (
     Claim,
     Close,
     Hold,
+    Limits,
     Mandate,
     Object,
     Pay,
@@ -163,6 +164,23 @@ def test_an_objection_within_the_window_ends_a_claim() -> None:
     c.do(c["noa"], Settle(number, c["noa"].account, 300))
 
 
+def test_a_claim_is_good_in_the_moment_in_which_it_is_too_late_to_object() -> None:
+    c = town()
+    number = set_aside(c)
+    c.do(c["noa"], Claim(number, 400))
+    c.now += HOUR
+    assert c.try_(c["mia"], Object(number)) == "hold-locked"
+    assert c.try_(c["noa"], Settle(number, c["noa"].account, 400)) == "ok"
+
+
+def test_claims_and_objections_leave_a_posting_on_both_sides() -> None:
+    c = town()
+    number = set_aside(c)
+    both = {c["mia"].account, c["noa"].account}
+    for name, act in (("noa", Claim(number, 400)), ("mia", Object(number))):
+        assert {posting.account for posting in c.do(c[name], act).postings} == both
+
+
 def test_a_claim_that_nobody_objected_to_in_time_is_not_taken_away() -> None:
     """Neither by a late objection, nor by taking the hold back, nor by settling it for less."""
     c = town()
@@ -172,7 +190,7 @@ def test_a_claim_that_nobody_objected_to_in_time_is_not_taken_away() -> None:
     payee = c["noa"].account
     for act in (Object(number), Release(number), Settle(number, payee, 399)):
         assert c.try_(c["mia"], act) == "hold-locked"
-    assert c.try_(c["mia"], Settle(number, payee, 450)) == "ok"
+    assert c.try_(c["mia"], Settle(number, payee, 400)) == "ok"
 
 
 def test_a_claim_that_stands_is_objected_to_before_the_payer_settles_for_less() -> None:
@@ -253,6 +271,13 @@ def test_a_settle_succeeds_whatever_the_limits_say() -> None:
     c.state.accounts[c["noa"].account].ceiling = 0
     c.do(c["mia"], Settle(number, c["noa"].account, 1_200))
     assert c.balance(c["mia"]) == -1_000
+
+
+def test_who_is_above_their_ceiling_can_still_set_aside() -> None:
+    """That takes nothing in; only what comes in is measured against the ceiling."""
+    c = town()
+    c.do(c["ann"], Limits(-1_000, 100), account=c["mia"].account)
+    assert c.try_(c["mia"], Hold((), 50, c.now)) == "ok"
 
 
 def test_a_hold_is_resolved_once() -> None:

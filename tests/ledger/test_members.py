@@ -8,7 +8,9 @@ import pytest
 
 from ledger.append import Entry
 from ledger.charter import encode_rules
+from ledger.codec import AMOUNT_MAX
 from ledger.decide.members import HOLDINGS_MAX
+from ledger.errors import LimitTooWide
 from ledger.orders import (
     COMMUNITY,
     SUSPENSE,
@@ -22,9 +24,11 @@ from ledger.orders import (
     Invite,
     Join,
     Limits,
+    Mandate,
     Open,
     Pay,
     Payout,
+    Uninvite,
 )
 from tests.circle import DAY, Circle, Person, key, town
 
@@ -65,8 +69,6 @@ def test_who_joins_gets_what_the_invitation_promised() -> None:
         ("never given", "invitation-unusable"),
         ("with a name that is taken", "handle-taken"),
         ("without a name", "order-inconsistent"),
-        ("naming an account", "order-inconsistent"),
-        ("naming a person", "order-inconsistent"),
         ("with a device that is here already", "key-taken"),
         ("beyond what the charter came to allow", "limit-too-wide"),
         ("when the community has nothing left to give", "credit-limit"),
@@ -75,7 +77,7 @@ def test_who_joins_gets_what_the_invitation_promised() -> None:
 def test_an_invitation_that_cannot_be_used(situation: str, code: str) -> None:
     c = town()
     act = invite(c)
-    signer, handle, header = NEWCOMER, "pat", {}
+    signer, handle = NEWCOMER, "pat"
     match situation:
         case "after its time":
             c.now += DAY
@@ -87,10 +89,6 @@ def test_an_invitation_that_cannot_be_used(situation: str, code: str) -> None:
             handle = "mia"
         case "without a name":
             handle = ""
-        case "naming an account":
-            header = {"account": c["mia"].account}
-        case "naming a person":
-            header = {"person": c["mia"].person}
         case "with a device that is here already":
             signer, act = Person("mia", 0, 0, "mia"), c.join("mia", "code")
         case "beyond what the charter came to allow":
@@ -98,7 +96,18 @@ def test_an_invitation_that_cannot_be_used(situation: str, code: str) -> None:
             c.do(c["ann"], Amend(encode_rules(rules)), cosigners=("ben",))
         case _:
             c.do(c["ann"], Payout(((TREASURY, 3_500),)), account=COMMUNITY)
-    assert c.try_(signer, act, handle, **header) == code
+    assert c.try_(signer, act, handle) == code
+
+
+def test_an_invitation_is_taken_back_while_nobody_has_used_it() -> None:
+    c = town()
+    act = invite(c)
+    assert c.try_(c["mia"], Uninvite(key("code"))) == "not-authorised"
+    c.do(c["ben"], Uninvite(key("code")))
+    assert c.try_(NEWCOMER, act, "pat") == "invitation-unusable"
+    assert c.try_(c["ben"], Uninvite(key("code"))) == "order-inconsistent"
+    c.do(NEWCOMER, invite(c), "pat")
+    assert c.try_(c["ann"], Uninvite(key("code"))) == "order-inconsistent"
 
 
 def test_an_invitation_is_not_used_up_by_a_refused_joining() -> None:
@@ -148,6 +157,22 @@ def test_a_further_account_is_opened_for_somebody_here() -> None:
     assert c.try_(mia, Pay(((c["noa"].account, 700),)), account=number) == "ok"
 
 
+def test_a_further_account_brings_no_device() -> None:
+    c = town()
+    act = opening(c, holder=(c["mia"].person,), starter=0)
+    assert c.try_(c["ann"], act) == "order-inconsistent"
+
+
+def test_an_account_has_at_most_sixty_four_holders() -> None:
+    c = town()
+    people = [c.open(c["ann"], f"{number}", floor=0, starter=0) for number in range(HOLDINGS_MAX)]
+    *most, last = (Holder(person.person, 1) for person in people)
+    for act in most:
+        c.do(c["ann"], act, account=c["dot"].account, cosigners=("0",) if act != most[0] else ())
+    held: dict[str, Any] = {"account": c["dot"].account, "cosigners": ("0",)}
+    assert c.try_(c["ann"], last, **held) == "order-inconsistent"
+
+
 def test_a_person_holds_at_most_sixty_four_accounts() -> None:
     """Each key event leaves a posting on all of them."""
     c = town()
@@ -167,7 +192,9 @@ def test_the_charter_bounds_each_limit_and_all_of_them_together() -> None:
     assert c.state.granted == 7_000
     mia, noa = c["mia"].account, c["noa"].account
     assert c.try_(c["ann"], Limits(-10_001, 0), account=mia) == "limit-too-wide"
-    assert c.try_(c["ann"], Limits(-4_001, 0), account=mia) == "limit-too-wide"
+    refused = c.submit(c.sign(c["ann"], Limits(-4_001, 0), account=mia))
+    assert isinstance(refused, LimitTooWide)
+    assert (refused.asked, refused.allowed) == (10_001, 10_000)
     c.do(c["ann"], Limits(-4_000, 5_000), account=mia)
     assert c.state.granted == 10_000
     assert c.try_(c["ann"], opening(c, floor=-1), "pat") == "limit-too-wide"
@@ -238,6 +265,43 @@ def test_a_coordinator_alone_is_not_rid_of_a_debt_by_closing() -> None:
     assert c.try_(c["ben"], Close(), account=c["noa"].account) == "cosignatures-missing"
     held = {"account": c["noa"].account, "cosigners": ("paper",)}
     assert c.try_(c["ben"], Close(), **held) == "ok"  # type: ignore[arg-type]
+
+
+def test_closing_is_a_coordinators_to_decide_when_the_community_can_bear_it() -> None:
+    c = town()
+    c.do(c["ann"], Pay(((c["mia"].account, 200),)))
+    c.do(c["ann"], Close(), account=c["ann"].account)
+    c.do(c["noa"], Pay(((c["mia"].account, 300),)))
+    room = c.state.accounts[COMMUNITY].available - c.rules.community_floor
+    c.do(c["ben"], Payout(((TREASURY, room - 100),)), account=COMMUNITY)
+    assert c.try_(c["ben"], Close(), account=c["noa"].account) == "ok"
+    assert c.state.accounts[COMMUNITY].available == c.rules.community_floor
+
+
+def test_closing_ends_the_accounts_own_mandates_only() -> None:
+    c = town()
+    terms = Mandate(c["oli"].person, ("pay",), 5, DAY, c.now + DAY)
+    kept = c.do(c["mia"], terms).number
+    c.do(c["noa"], terms)
+    c.do(c["ann"], Close(), account=c["noa"].account)
+    assert set(c.state.mandates) == {kept}
+
+
+def test_limits_that_stay_as_they_are_are_nothing_weighty() -> None:
+    c = town()
+    same = Limits(c.rules.floor, c.rules.ceiling)
+    assert c.try_(c["ann"], same, account=c["ben"].account) == "ok"
+
+
+def test_no_closing_brings_the_community_to_more_than_can_be_counted() -> None:
+    c = town(treasury_floor=-AMOUNT_MAX)
+    for name in ("ann", "ben", "oli"):
+        c.do(c[name], Pay(((COMMUNITY, 1_200),)))
+    room = AMOUNT_MAX - c.state.accounts[COMMUNITY].balance
+    c.do(c["ann"], Payout(((COMMUNITY, room - 199),)), account=TREASURY)
+    assert c.try_(c["ann"], Close(), account=c["mia"].account) == "ceiling"
+    c.do(c["mia"], Pay(((c["noa"].account, 1),)))
+    assert c.try_(c["ann"], Close(), account=c["mia"].account) == "ok"
 
 
 def test_holders_of_a_joint_account_act_each_for_it() -> None:

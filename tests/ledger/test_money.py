@@ -23,7 +23,7 @@ from ledger.orders import (
     Sell,
     Settle,
 )
-from tests.circle import DAY, Circle, town
+from tests.circle import DAY, PAPER, Circle, town
 
 
 def account(c: Circle, name: str) -> int:
@@ -324,6 +324,22 @@ def test_a_reversal_never_takes_an_account_below_what_can_be_counted() -> None:
     assert c.try_(c["ann"], Reverse(first)) == "ok"
     c.facts.transfers[first] = Transfer("sell", ((noa.account, AMOUNT_MAX),), 0, False)
     assert c.try_(c["ann"], Reverse(first)) == "credit-limit"
+
+
+def test_what_is_set_aside_counts_in_what_can_be_counted() -> None:
+    c = _vast()
+    mia = c["mia"]
+    c.do(mia, Hold((), AMOUNT_MAX - 10_000, c.now))
+    for undone, code in ((10_201, "credit-limit"), (10_200, "ok")):
+        c.facts.transfers[1] = Transfer("sell", ((mia.account, undone),), 0, False)
+        assert c.try_(c["ann"], Reverse(1)) == code
+
+
+def test_the_paper_key_reverses_nothing() -> None:
+    """It is for the committee's acts, and a reversal is a coordinator's."""
+    c = town()
+    sold = c.do(c["ann"], Sell(5, "cash"), account=c["mia"].account).number
+    assert c.try_(PAPER, Reverse(sold), cosigners=("ben",)) == "not-authorised"
 
 
 def test_no_more_is_set_aside_than_can_be_counted() -> None:

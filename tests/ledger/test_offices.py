@@ -133,6 +133,17 @@ def test_what_amounts_mean_and_where_the_circle_lives_is_never_amended(
     assert c.try_(c["ann"], act, cosigners=("ben",)) == "order-inconsistent"
 
 
+@pytest.mark.parametrize("name", [b"1", b"2nd hour", b"-", b"x  y", "cafe\u0301".encode()])
+def test_a_unit_is_not_renamed_to_what_reads_as_a_figure(name: bytes) -> None:
+    """Or no client could show an amount of the circle any more."""
+    c = town()
+    for rules in (c.rules._replace(unit_name=name), c.rules._replace(unit_plural=name)):
+        act = Amend(encode_rules(rules))
+        assert c.try_(c["ann"], act, cosigners=("ben",)) == "order-inconsistent"
+    act = Amend(encode_rules(c.rules._replace(unit_name=b"hour", unit_plural=b"hours")))
+    assert c.try_(c["ann"], act, cosigners=("ben",)) == "ok"
+
+
 def test_an_amended_floor_holds_for_what_comes_after() -> None:
     """It is a lowered limit: the fund may stay outside, and moves no further."""
     c = town()

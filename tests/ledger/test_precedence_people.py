@@ -32,6 +32,7 @@ from ledger.orders import (
     Release,
     Revoke,
     Thaw,
+    Uninvite,
     Unmandate,
     Veto,
 )
@@ -60,6 +61,16 @@ def invite(c: Circle) -> Steps:
     yield a, "ok"
 
 
+def uninvite(c: Circle) -> Steps:
+    c.do(c["ann"], Invite(key("code"), 0, 0, 0, "", c.now + DAY))
+    a = Attempt(c["mia"], Uninvite(key("another")))
+    yield a, "not-authorised"
+    a.signer = c["ann"]
+    yield a, "order-inconsistent"
+    a.act = Uninvite(key("code"))
+    yield a, "ok"
+
+
 def join(c: Circle) -> Steps:
     c.do(c["ann"], Invite(key("code"), -9_000, 10_000, 6_000, "", c.now + DAY))
     rules = c.rules._replace(credit_limit_max=8_000)
@@ -67,7 +78,7 @@ def join(c: Circle) -> Steps:
     known = Person("mia", 0, 0, "mia")
     taken = {"expires": c.now, "nonce": 10_000}
     c.do(c["mia"], Pay(((c["noa"].account, 1),)), nonce=10_000)
-    a = Attempt(known, c.join("mia", "no code"), account=1, header=taken)
+    a = Attempt(known, c.join("mia", "no code"), header=taken)
     yield a, "invitation-unusable"
     a.act = c.join("mia", "code")
     yield a, "order-expired"
@@ -76,8 +87,6 @@ def join(c: Circle) -> Steps:
     a.header["expires"] = c.now + LIFETIME_MS_MAX
     yield a, "nonce-conflict"
     del a.header["nonce"]
-    yield a, "order-inconsistent"
-    a.account = 0
     yield a, "order-inconsistent"
     a.handle = "noa"
     yield a, "key-taken"
@@ -318,7 +327,17 @@ def amend(c: Circle) -> Steps:
 
 
 CHAINS = [
-    *(invite, join, open_for_somebody_new, open_for_somebody_here, close, limits, holder, assist),
+    *(
+        invite,
+        uninvite,
+        join,
+        open_for_somebody_new,
+        open_for_somebody_here,
+        close,
+        limits,
+        holder,
+        assist,
+    ),
     *(enrol, revoke, freeze, thaw, veto, mandate, unmandate, appoint, dismiss, amend),
 ]
 

@@ -192,6 +192,7 @@ def _samples(c: Circle, n: int) -> list[orders.Act]:
         *(orders.Claim(n, n), orders.Object(n), Sell(n, "x"), orders.Redeem(n, "x")),
         *(Levy(((n, n),)), orders.Payout(((n, n),)), orders.Reverse(n)),
         Invite(key("sample 2"), -n, n, n, "", n),
+        orders.Uninvite(key("sample 2")),
         *(c.join("sample 3", "no invitation"), orders.Open((n,), -n, n, n, 1, ())),
         *(orders.Open((), -n, n, n, 1, (enrolment,)), orders.Close(), orders.Limits(-n, n)),
         *(orders.Holder(n, 1), orders.Assist(1), orders.Enrol(n, enrolment, "device", 1)),

@@ -12,6 +12,7 @@ SECTIONS = {
     "Members": {
         "people": Entry(f"{_HERE}.people:people", "Everybody in the circle."),
         "invite": Entry(f"{_HERE}.members:invite", "Make an invitation to join."),
+        "uninvite": Entry(f"{_HERE}.members:uninvite", "Take an invitation back."),
         "open": Entry(f"{_HERE}.members:open_account", "Open an account for somebody."),
         "close": Entry(f"{_HERE}.accounts:close", "Close an account."),
         "limits": Entry(f"{_HERE}.accounts:limits", "Set how far down and up somebody can go."),

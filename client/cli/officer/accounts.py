@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from client.cli.amounts import read_limit
+from client.cli.amounts import NUMBER, read_limit
 from client.cli.command import Told, command
 from client.cli.officer.signing import Signing, have_done, signing_options
 from client.cli.parties import find_party, find_person
@@ -54,7 +54,7 @@ async def limits(
 
 
 @command("holder")
-@click.argument("account", type=click.IntRange(1))
+@click.argument("account", type=NUMBER)
 @click.argument("change", type=click.Choice(["add", "remove"]))
 @_WHO
 @signing_options

@@ -9,6 +9,7 @@ import click
 from client.cli.acting import proved_fields
 from client.cli.amounts import read_amount
 from client.cli.command import Told, command
+from client.cli.days import DAY
 from client.cli.parties import find_party
 from client.cli.pay import EPOCH
 from client.cli.run import Run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from client.cli.amounts import read_amount
+from client.cli.amounts import NUMBER, read_amount
 from client.cli.command import Told, command
 from client.cli.officer.signing import Signing, have_done, signing_options
 from client.cli.parties import find_party
@@ -46,7 +46,7 @@ async def redeem(run: Run, who: str, amount: str, ref: str, signing: Signing) ->
 
 
 @command("reverse")
-@click.argument("number", type=click.IntRange(0))
+@click.argument("number", type=NUMBER)
 @signing_options
 async def reverse(run: Run, number: int, signing: Signing) -> Told:
     """Undo line NUMBER of the books by a new line that names it; once."""

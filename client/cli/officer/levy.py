@@ -74,13 +74,13 @@ async def levy(
         legs, skipped = await _split_low(run, legs)
     unit = (await run.member()).circle.unit
     total = sum(leg.amount for leg in legs)
-    told = f"{_count(legs)} pay a circle fee of {in_words(total, unit)} in all."
+    told = f"A circle fee of {in_words(total, unit)} in all, from {_count(legs)}."
     if skipped:
         left_out = listed(plain(leg.party.label) for leg in skipped)
         told += f" Left out, as they cannot go down that far: {left_out}."
     fields = _fields(legs) | {"skipped": [leg.party.account for leg in skipped]}
     if dry_run:
-        return Told(f"Nothing is done. {told}", {**fields, "dry_run": True})
+        return Told(f"This would be done: {told}", {**fields, "dry_run": True})
     act = Levy(tuple((leg.party.account, leg.amount) for leg in _some(legs)))
     return await have_done(run, Draft(act, SYSTEM_ACCOUNTS[fund]), signing, told, fields)
 
@@ -105,9 +105,9 @@ async def pay_out(
     legs = await _read_legs(run, whom, everyone, file)
     unit = (await run.member()).circle.unit
     total = sum(leg.amount for leg in legs)
-    told = f"{_count(legs)} are paid {in_words(total, unit)} in all."
+    told = f"{in_words(total, unit)} in all are paid, to {_count(legs)}."
     if dry_run:
-        return Told(f"Nothing is done. {told}", {**_fields(legs), "dry_run": True})
+        return Told(f"This would be done: {told}", {**_fields(legs), "dry_run": True})
     act = Payout(tuple((leg.party.account, leg.amount) for leg in _some(legs)))
     return await have_done(run, Draft(act, SYSTEM_ACCOUNTS[fund]), signing, told, _fields(legs))
 

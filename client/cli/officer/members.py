@@ -18,8 +18,8 @@ from client.drafts import Draft
 from client.errors import InputRefused
 from client.member import unix_ms
 from ledger import keys
-from ledger.orders import OFFICES, Invite, Open
-from ledger.paper import INVITATION_BYTES, invitation_seed, write_code
+from ledger.orders import OFFICES, Invite, Open, Uninvite
+from ledger.paper import INVITATION_BYTES, invitation_seed, read_code, write_code
 
 DAYS = 30
 
@@ -73,6 +73,17 @@ async def invite(
         said = f"{done.text}\nOnce it is sent, this link is good:\n\n{link}"
         return Told(said, {**done.fields, **fields})
     return done
+
+
+@command("uninvite")
+@click.argument("invitation")
+@signing_options
+async def uninvite(run: Run, invitation: str, signing: Signing) -> Told:
+    """Take back an INVITATION that nobody has used: its link, or the code alone."""
+    code = invitation.strip().rpartition("#")[2]
+    key = keys.public_key(invitation_seed(read_code(code, INVITATION_BYTES)))
+    told = "That invitation is good no longer."
+    return await have_done(run, Draft(Uninvite(key)), signing, told)
 
 
 @command("open")

@@ -13,6 +13,7 @@ import click
 from client.cli.acting import proved_fields
 from client.cli.command import Act, Told, command
 from client.cli.orders_in_words import describe
+from client.cli.prompts import ask_secret, confirm
 from client.cli.run import Run
 from client.cli.words import plain, wrap
 from client.drafts import Draft, Signatory
@@ -84,7 +85,7 @@ async def _signatory(run: Run, paper_key: bool) -> Signatory | None:
 
 def ask_paper_key() -> bytes:
     """The seed on the sealed paper. Raises MalformedObject when it was not copied right."""
-    return read_code(click.prompt("The paper key", hide_input=True, err=True), 32)
+    return read_code(ask_secret("The paper key"), 32)
 
 
 async def _open_file(run: Run, path: Path) -> tuple[SavedOrder, str]:
@@ -108,7 +109,7 @@ async def cosign(run: Run, file: Path, paper_key: bool, yes: bool) -> Told:
     saved, words = await _open_file(run, file)
     if not yes:
         click.echo(wrap(words), err=True)
-        click.confirm("Do you sign this?", abort=True, err=True)
+        confirm("Do you sign this?")
     member = await run.member()
     signed = member.cosign(saved, paper_seed=ask_paper_key() if paper_key else None)
     write_order_file(file, signed)

@@ -1,0 +1,39 @@
+"""Asking at the terminal."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+
+def ask_secret(prompt: str, *, new: bool = False) -> str:
+    """Ask unseen, for a new secret twice; or read a line that is piped in."""
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\r\n")
+    with _interruptible():
+        given: str = click.prompt(prompt, hide_input=True, confirmation_prompt=new, err=True)
+    return given
+
+
+def confirm(question: str) -> None:
+    """Go on with a yes. Raises click.Abort."""
+    with _interruptible():
+        click.confirm(question, abort=True, err=True)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end a question at once; asyncio would only note it until the next wait."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

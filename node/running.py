@@ -1,0 +1,35 @@
+"""How a command of ``tallyd`` runs: to its end, or to one plain sentence."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import click
+
+from ledger.errors import TallystickError
+
+DIRECTORY = click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+
+
+def run(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run a command to its end; an error of ours is one sentence and status 1."""
+    try:
+        import uvloop
+
+        loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = uvloop.new_event_loop
+    except ModuleNotFoundError:  # not on Windows
+        loop_factory = None
+    try:
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(job())
+    except TallystickError as error:
+        sys.exit(str(error))
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        sys.exit(f"tallyd had to stop: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

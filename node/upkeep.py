@@ -1,0 +1,133 @@
+"""The commands that look after a circle: check, export, erase. A node may be serving meanwhile."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ledger import keys
+from node.check import CheckResult, Progress, check_log
+from node.circle import reading
+from node.config import read_config
+from node.erase import erase as erase_person
+from node.export import Progress as Exported
+from node.export import export_log, export_person
+from node.keyring import read_keyring
+from node.running import DIRECTORY, run
+
+
+@click.command()
+@DIRECTORY
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def check(directory: Path, as_json: bool) -> None:
+    """Replay the whole log with a second model, and compare every table with it.
+
+    A node may be serving meanwhile. Ends with status 1 when anything is wrong.
+    """
+
+    async def job() -> None:
+        config = read_config(directory)
+        log_key = keys.public_key(read_keyring(config.keys).log)
+        async with reading(config) as connection:
+            result = await check_log(connection, log_key=log_key, progress=_show_progress)
+        if sys.stderr.isatty():
+            click.echo("", err=True)
+        if as_json:
+            click.echo(json.dumps(describe_check(result)))
+        else:
+            _tell_check(result)
+        if result.problems:
+            sys.exit(1)
+
+    run(job)
+
+
+def _show_progress(progress: Progress) -> None:
+    if sys.stderr.isatty():
+        click.echo(
+            f"\r{progress.done:,} of {progress.total:,} entries, {progress.rate:,.0f} a second   ",
+            nl=False,
+            err=True,
+        )
+
+
+def describe_check(result: CheckResult) -> dict[str, Any]:
+    """What a check came to, as one JSON object."""
+    return {
+        "entries": result.entries,
+        "signatures": result.signatures,
+        "seconds": round(result.seconds, 3),
+        "problems": [{"entry": p.entry, "row": p.row, "reason": p.reason} for p in result.problems],
+    }
+
+
+def _tell_check(result: CheckResult) -> None:
+    rate = result.entries / max(result.seconds, 1e-9)
+    click.echo(
+        f"{result.entries:,} entries and {result.signatures:,} signatures replayed in "
+        f"{result.seconds:.1f} s ({rate:,.0f} entries a second)."
+    )
+    if not result.problems:
+        click.echo("Everything is as the log says.")
+    for place, problem in enumerate(result.problems):
+        click.echo(f"{'First wrong' if place == 0 else 'Also wrong'}: {problem}")
+
+
+@click.command()
+@DIRECTORY
+@click.option("--person", type=click.IntRange(1, 2**53 - 1), help="All that is held on one person.")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="A new file; otherwise it is printed.",
+)
+def export(directory: Path, person: int | None, output: Path | None) -> None:
+    """Write out the log, as lines of JSON, or everything held on one person, as one JSON object."""
+
+    async def job() -> None:
+        config = read_config(directory)
+        with nullcontext(sys.stdout.buffer) if output is None else output.open("xb") as out:
+            async with reading(config) as connection:
+                if person is None:
+                    await export_log(connection, out, _show_export)
+                else:
+                    pieces = await export_person(lambda: nullcontext(connection), person)
+                    async for piece in pieces:
+                        out.write(piece)
+                    out.write(b"\n")
+        if sys.stderr.isatty():
+            click.echo("", err=True)
+
+    run(job)
+
+
+def _show_export(progress: Exported) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r{progress.done:,} of {progress.total:,} entries   ", nl=False, err=True)
+
+
+@click.command()
+@DIRECTORY
+@click.argument("person", type=click.IntRange(1, 2**53 - 1))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(directory: Path, person: int, yes: bool) -> None:
+    """Forget a person: their name, and what was written by and about them. The sums stay.
+
+    PERSON is their number. Their accounts have to be closed before. It cannot be undone.
+    """
+
+    async def job() -> None:
+        config = read_config(directory)
+        if not yes:
+            click.confirm(f"Erase person {person}? It cannot be undone", abort=True)
+        async with reading(config) as connection:
+            erased = await erase_person(connection, person)
+        told = erased.texts + erased.request_texts
+        click.echo(f"Person {person} is forgotten: the name, and {told} texts. The sums stay.")
+
+    run(job)

@@ -1,0 +1,74 @@
+"""The figures that are aimed at, as a table for people and as one line of JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A figure's key, what it says, and the bound it should keep: at least, or at most."""
+
+    key: str
+    what: str
+    bound: float
+    at_least: bool
+
+    def is_met(self, figure: float) -> bool:
+        return figure >= self.bound if self.at_least else figure <= self.bound
+
+
+AIMS = (
+    Aim(
+        "lists_over_verify2",
+        "transfers/s in lists of 100, over verifications/s on two threads",
+        0.32,
+        True,
+    ),
+    Aim(
+        "cpu_over_verify",
+        "processor time of node and PostgreSQL a transfer, over that of one verification",
+        2.5,
+        False,
+    ),
+    Aim(
+        "singles_over_plain",
+        "single transfers/s on 64 connections, over plain at its best",
+        1.8,
+        True,
+    ),
+    Aim("singles_p99_over_median", "their 99th percentile, over their median", 4.0, False),
+    Aim("rate_growth", "transfers/s in the large log, over those in the small", 0.9, True),
+    Aim("memory_growth", "the node's memory likewise", 1.2, False),
+    Aim(
+        "check_over_verify1",
+        "entries/s of tallyd check, over one thread's verifications",
+        0.5,
+        True,
+    ),
+    Aim(
+        "read_growth",
+        "99th percentile of a statement's page and of a proof, in the large log over the small",
+        1.5,
+        False,
+    ),
+    Aim("client_mb", "the installed light client, MB with dependencies and bytecode", 25.0, False),
+)
+
+
+def table(figures: Mapping[str, float]) -> str:
+    """What was measured: what, figure, aim, and whether it is met."""
+    rows = [("what", "figure", "aim", "met")]
+    for aim in AIMS:
+        if aim.key in figures:
+            figure = figures[aim.key]
+            sign = ">=" if aim.at_least else "<="
+            met = "yes" if aim.is_met(figure) else "no"
+            rows.append((aim.what, f"{figure:.3g}", f"{sign} {aim.bound:g}", met))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        f"{what:{widths[0]}}  {figure:>{widths[1]}}  {aim:>{widths[2]}}  {met}"
+        for what, figure, aim, met in rows
+    ]
+    return "\n".join(lines)
