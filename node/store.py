@@ -195,25 +195,59 @@ async def _write_accounts(
     }
     if changed:
         await _put_accounts(connection, [accounts[number] for number in sorted(changed)])
-    moved = [accounts[number] for number in touched - changed]
-    if moved:
-        await connection.execute(
-            """
-            UPDATE accounts SET balance = new.balance, held = new.held, seq = new.seq,
-                last = new.last, lowest = new.lowest, highest = new.highest
-            FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[],
-                $6::bigint[], $7::bigint[])
-                AS new (number, balance, held, seq, last, lowest, highest)
-            WHERE accounts.number = new.number
-            """,
-            [account.number for account in moved],
-            [account.balance for account in moved],
-            [account.held for account in moved],
-            [account.seq for account in moved],
-            [account.last for account in moved],
-            [account.lowest for account in moved],
-            [account.highest for account in moved],
-        )
+    plain: list[Account] = []
+    others: list[Account] = []
+    for number in touched - changed:
+        account = accounts[number]
+        (plain if _is_plain(account) else others).append(account)
+    if plain:
+        await _move_plain_accounts(connection, plain)
+    if others:
+        await _move_accounts(connection, others)
+
+
+def _is_plain(account: Account) -> bool:
+    """Whether nothing is held of it, and it is within the limits that are set."""
+    return (
+        not account.held and account.lowest == account.floor and account.highest == account.ceiling
+    )
+
+
+async def _move_plain_accounts(connection: Connection, accounts: Sequence[Account]) -> None:
+    """The same as :func:`_move_accounts` in half the time, for what most accounts are."""
+    await connection.execute(
+        """
+        UPDATE accounts SET balance = new.balance, seq = new.seq, last = new.last, held = 0,
+            lowest = floor, highest = ceiling
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[])
+            AS new (number, balance, seq, last)
+        WHERE accounts.number = new.number
+        """,
+        [account.number for account in accounts],
+        [account.balance for account in accounts],
+        [account.seq for account in accounts],
+        [account.last for account in accounts],
+    )
+
+
+async def _move_accounts(connection: Connection, accounts: Sequence[Account]) -> None:
+    await connection.execute(
+        """
+        UPDATE accounts SET balance = new.balance, held = new.held, seq = new.seq,
+            last = new.last, lowest = new.lowest, highest = new.highest
+        FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[],
+            $6::bigint[], $7::bigint[])
+            AS new (number, balance, held, seq, last, lowest, highest)
+        WHERE accounts.number = new.number
+        """,
+        [account.number for account in accounts],
+        [account.balance for account in accounts],
+        [account.held for account in accounts],
+        [account.seq for account in accounts],
+        [account.last for account in accounts],
+        [account.lowest for account in accounts],
+        [account.highest for account in accounts],
+    )
 
 
 async def _put_accounts(connection: Connection, accounts: Iterable[Account]) -> None:

@@ -93,7 +93,7 @@ def decide_order(
         if prior is not None:
             raise NonceConflict(header.nonce, prior.order_id.hex())
         _check_device(state, header, now)
-        case = Case(state, facts, signed, now, state.size, handle)
+        case = Case(state, facts, signed, header, now, state.size, handle)
         decision = _DECIDE[type(signed.order.act)](case, signed.order.act)
     except (Refused, Unacceptable) as error:
         return error.with_traceback(None)

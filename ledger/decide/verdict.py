@@ -96,20 +96,17 @@ def remember(facts: Facts, decision: Decision, handle: str) -> None:
 class Case(NamedTuple):
     """One order before its judge: the state and facts it is held against, at log time ``now``.
 
-    ``number`` is the index of the entry it would become; ``handle`` the member's name that the text
-    beside it asks for, or "".
+    ``header`` is the order's own, ``number`` the index of the entry it would become, ``handle`` the
+    member's name that the text beside it asks for, or "".
     """
 
     state: State
     facts: Facts
     signed: SignedOrder
+    header: Header
     now: int
     number: int
     handle: str
-
-    @property
-    def header(self) -> Header:
-        return self.signed.order.header
 
 
 Verdict = Decision | TallystickError

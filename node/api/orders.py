@@ -95,7 +95,12 @@ async def submit_orders(state: Circle, body: JsonValue) -> Reply:
     items = verified(items, await state.verifier.verify(signed))
     outcomes = await _decide(state, items)
     if is_list:
-        results = [await _render(state, *pair) for pair in zip(items, outcomes, strict=True)]
+        results = [
+            _render_accepted(state, item, outcome)
+            if type(outcome) is Accepted and type(item) is Submission
+            else await _render(state, item, outcome)
+            for item, outcome in zip(items, outcomes, strict=True)
+        ]
         return Reply(f'{{"results":[{",".join(results)}]}}')
     return await _reply_to_one(state, items[0], outcomes[0])
 
@@ -106,10 +111,15 @@ async def _decide(state: Circle, items: Sequence[Submission | Unreadable]) -> li
     return [next(decided) if isinstance(item, Submission) else item.error for item in items]
 
 
+def _render_accepted(state: Circle, item: Submission, accepted: Accepted) -> str:
+    signed = item.signed
+    own = answers.own_accounts(state.writer.loaded.state, signed.order.header.device)
+    return answers.render_accepted(signed.id.hex(), accepted, own)
+
+
 async def _render(state: Circle, item: Submission | Unreadable, outcome: Outcome) -> str:
     if type(outcome) is Accepted and isinstance(item, Submission):
-        own = answers.own_accounts(state.writer.loaded.state, item.signed.order.header.device)
-        return answers.render_accepted(item.signed.id.hex(), outcome, own)
+        return _render_accepted(state, item, outcome)
     order_id = item.signed.id.hex() if isinstance(item, Submission) else item.order_id
     if type(outcome) is Prior:
         return await _render_prior(state, item, outcome)

@@ -27,7 +27,7 @@ from tests.bench.workload import Workload
 FLAGS = ("--credit-limit-max", "100000", "--credit-total-max", "900000000")
 FLOOR = -1_000_000
 LIST = 100
-LIST_CONNECTIONS = 16
+LIST_CONNECTIONS = 32
 SINGLE_CONNECTIONS = 64
 PLAIN_CONNECTIONS = (4, 8, 16, 32, 64)
 
