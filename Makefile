@@ -3,13 +3,13 @@
 SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test bench run fmt lock clean
+.PHONY: help setup demo test bench simulate run fmt lock clean
 
 # The interpreters tried for .venv, in this order, unless PYTHON names one.
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.14
 
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.installed ## make .venv from the hashed lock
 
@@ -24,6 +24,9 @@ test: setup ## check format, lint and types, then run every test (ARGS go to pyt
 
 bench: setup ## measure (ARGS=--json ends with one line of JSON)
 	@.venv/bin/python -m tests.bench $(ARGS)
+
+simulate: setup ## circles under all faults at once (ARGS="--seeds N --seed S --circles K --json", or --mutants)
+	@.venv/bin/python -m tests.simulator $(ARGS)
 
 run: setup ## serve a circle for development, kept in ./data (ARGS go to tallyd serve)
 	@test -e data || .venv/bin/tallyd init data --name "Development circle" --address localhost

@@ -18,16 +18,19 @@ PATH_MAX: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A signed order to send, and the text beside it if it commits to one."""
+    """A signed order to send, with the text that it commits to, and its route to elsewhere."""
 
     wire: bytes = field(repr=False)
     memo: Memo | None = None
+    route: bytes | None = field(default=None, repr=False)
 
     def to_json(self) -> dict[str, str]:
         """The item that ``POST /api/v1/orders`` takes."""
         item = {"order": to_base64url(self.wire)}
         if self.memo is not None:
             item |= {"text": self.memo.text, "salt": to_base64url(self.memo.salt)}
+        if self.route is not None:
+            item["route"] = to_base64url(self.route)
         return item
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from client.errors import AnswerInvalid, CircleChanged
+from client.address import ADDRESS_CHARACTERS_MAX, parse_node_url
+from client.errors import AnswerInvalid, CircleChanged, InvalidAddress
 from client.json_fields import Fields
+from client.neighbours import NEIGHBOURS_MAX, VKEY_MAX, Neighbour, parse_neighbour
 from client.records import PinnedCircle
 from ledger.amount import Unit, UnitKind
 from ledger.charter import Certificate, Rules, encode_rules, open_certificate
@@ -23,8 +25,9 @@ PROTOCOL_VERSION = 1
 class CircleInfo:
     """A circle as its node describes it; ``certificate`` is verified.
 
-    ``rules`` are those that apply now. ``software`` is the node's name and version of itself,
-    ``source`` where its code is.
+    ``rules`` are those that apply now. ``url`` is the address for everybody, None where the node
+    names none that a device would go to. ``software`` is the node's name and version of itself,
+    ``source`` where its code is. ``neighbours`` are the witnesses of its log.
     """
 
     name: str
@@ -32,8 +35,10 @@ class CircleInfo:
     log_vkey: str
     unit: Unit
     rules: Rules
+    url: str | None
     software: str
     source: str
+    neighbours: tuple[Neighbour, ...]
 
     def pinned(self, node_url: str) -> PinnedCircle:
         """What a device keeps of it when it joins at ``node_url``."""
@@ -64,15 +69,17 @@ def read_circle_info(info: Fields) -> CircleInfo:
     claimed = (info.hexadecimal("circle", 32), info.text("origin", 255), info.text("log_key", 600))
     if claimed != (certificate.circle, certificate.origin, log_vkey):
         raise CircleChanged("its certificate is of another circle, origin or log key")
-    software, unit = info.fields("software"), _read_unit(info.fields("unit"))
+    software, unit = info.fields("software"), read_unit(info.fields("unit"))
     return CircleInfo(
         name=_line(info, "name", 200),
         certificate=certificate,
         log_vkey=log_vkey,
         unit=unit,
         rules=_read_rules(info, unit),
+        url=_read_url(info),
         software=f"{_line(software, 'name', 100)} {_line(software, 'version', 100)}",
         source=_line(info, "source", 500),
+        neighbours=_read_neighbours(info),
     )
 
 
@@ -83,7 +90,30 @@ def _line(fields: Fields, name: str, characters_max: int) -> str:
     return line
 
 
-def _read_unit(unit: Fields) -> Unit:
+def _read_url(info: Fields) -> str | None:
+    """The public address. One that no device would go to is as good as none."""
+    url = info.optional("url", lambda name: info.text(name, ADDRESS_CHARACTERS_MAX))
+    try:
+        return None if url is None else parse_node_url(url)
+    except InvalidAddress:
+        return None
+
+
+def _read_neighbours(info: Fields) -> tuple[Neighbour, ...]:
+    def read(witness: Fields) -> Neighbour:
+        try:
+            return parse_neighbour(_line(witness, "name", 200), _line(witness, "key", VKEY_MAX))
+        except InvalidNote as error:
+            raise AnswerInvalid(f"has a witness without a key: {error}") from None
+
+    neighbours = info.objects("witnesses", NEIGHBOURS_MAX, read)
+    if len({each.key.name for each in neighbours}) < len(neighbours):
+        raise AnswerInvalid("has two witnesses of one name")
+    return neighbours
+
+
+def read_unit(unit: Fields) -> Unit:
+    """A unit as a node describes it. Raises AnswerInvalid."""
     try:
         return Unit(
             unit.text("name", 40),

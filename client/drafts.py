@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+from client import limits
 from client.records import SALT_BYTES, Memo, UnansweredOrder
 from ledger import codec, keys, orders
-from ledger.orders import Act, Header, Order, SignedOrder
+from ledger.orders import Act, Header, Join, Open, Order, Redeem, Sell, SignedOrder
 
 LIFETIME_MS: Final = 12 * 3600 * 1000
 """Half of what is allowed, so that a clock may be half a day wrong."""
@@ -28,7 +29,7 @@ class Draft:
 
     ``text`` is what is told with it, for officers their reason; ``slip`` the channel and number of
     the paper it is entered from; ``mandate`` the entry by which another person's account may be
-    used.
+    used; ``route`` what stands beside the order of a payment into another circle.
     """
 
     act: Act
@@ -36,6 +37,7 @@ class Draft:
     text: str | None = field(default=None, repr=False)
     slip: tuple[str, str] | None = None
     mandate: int | None = None
+    route: bytes | None = field(default=None, repr=False)
 
     def intent(self) -> str:
         """The same for the same request, and for no other."""
@@ -68,10 +70,28 @@ class Draft:
         )
         return Order(header, self.act)
 
+    def _check_words(self) -> None:
+        if self.slip is not None:
+            limits.check_slip(*self.slip)
+        if isinstance(self.act, Sell | Redeem):
+            limits.check_reference(self.act.reference)
+        if self.text is None:
+            return
+        if isinstance(self.act, Join) or (isinstance(self.act, Open) and not self.act.holder):
+            handle, _, name = self.text.partition("\n")
+            limits.check_handle(handle)
+            limits.check_name(name)
+        else:
+            limits.check_text(self.text)
+
     def sign(
         self, circle: bytes, signatory: Signatory, nonce: int, expires: int
     ) -> tuple[SignedOrder, Memo | None]:
-        """The signed order, and the text beside it under a fresh salt. Raises MalformedObject."""
+        """The signed order, and the text beside it under a fresh salt.
+
+        Raises InputRefused for words that no node takes, MalformedObject.
+        """
+        self._check_words()
         memo = None if self.text is None else Memo(self.text, os.urandom(SALT_BYTES))
         text = () if memo is None else (keys.text_commitment(memo.salt, memo.text.encode()),)
         device = keys.public_key(signatory.seed)
@@ -91,6 +111,12 @@ class Signatory:
     cosigning: tuple[bytes, ...] = field(default=(), repr=False)
 
 
-def unanswered(nonce: int, intent: str, signed: SignedOrder, memo: Memo | None) -> UnansweredOrder:
+def unanswered(
+    nonce: int,
+    intent: str,
+    signed: SignedOrder,
+    memo: Memo | None,
+    route: bytes | None = None,
+) -> UnansweredOrder:
     """The order as the outbox keeps it."""
-    return UnansweredOrder(nonce, intent, signed.wire, memo)
+    return UnansweredOrder(nonce, intent, signed.wire, memo, route)

@@ -21,10 +21,14 @@
         AnswerInvalid           an answer that is not what the protocol has
           ReceiptInvalid          a receipt that does not prove what it is for
         CircleChanged           not the circle that was joined, or under other keys
-        HistoryRewritten        the circle's books are not those that this device saw before
+        OtherCircleChanged      another circle than before at an address that was paid into
+        HistoryConflict         two signed heads of the circle's books that were not shown to agree
+          HistoryRewritten        they prove that what this device saw before was changed
+          HistoryUnproven         they prove nothing, as the node's copy of the log is damaged
         OrderLost               an order that was too long on its way, and is nowhere to be found
       InvalidOrderFile        a file that holds no order to sign or send
       InputRefused            something asked for in a way that cannot be meant
+        AlreadyMember           the circle that is to be joined was joined from here before
       DemoFailed              the demo did not go as it is told
 
 Each has a stable ``code``, and a message of one sentence that ends with what to do.
@@ -35,6 +39,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from ledger.errors import TallystickError
 
@@ -251,23 +256,50 @@ class CircleChanged(NodeError):
         )
 
 
-class HistoryRewritten(NodeError):
-    """Two signed heads of one log that do not belong to one history.
+class OtherCircleChanged(NodeError):
+    """Another circle than before is said to be at an ``address`` that was paid into."""
 
-    ``proven`` when the heads alone convict the node; otherwise it only would not show that they
-    agree. ``known`` and ``shown`` are the signed notes, this device's and the node's; ``evidence``
-    is the file they are kept in, once they are.
+    code = "other-circle-changed"
+
+    def __init__(self, address: str, name: str) -> None:
+        self.address = address
+        super().__init__(
+            f"Another circle than {name}, which you paid before, is said to be at {address}: pay"
+            " nothing there, and ask your coordinator what happened."
+        )
+
+
+class HistoryConflict(NodeError):
+    """Two signed heads of one log that the node did not show to be of one history.
+
+    ``known`` and ``shown`` are the signed notes, this device's and the node's; ``evidence`` is the
+    file they are kept in, once they are.
     """
 
-    code = "history-rewritten"
+    code = "history-conflict"
+    verdict: ClassVar[str]
 
     def __init__(
-        self, reason: str, known: str, shown: str, *, proven: bool, evidence: Path | None = None
+        self, reason: str, known: str, shown: str, *, evidence: Path | None = None
     ) -> None:
-        self.reason, self.known, self.shown, self.proven = reason, known, shown, proven
+        self.reason, self.known, self.shown = reason, known, shown
         self.evidence = None if evidence is None else str(evidence)
         kept = "" if evidence is None else f" Both signed versions are kept in {evidence}."
-        super().__init__(f"The circle's history was rewritten: {reason}.{kept}")
+        super().__init__(f"{self.verdict}: {reason}.{kept}")
+
+
+class HistoryRewritten(HistoryConflict):
+    """The two heads, or a receipt and a head, convict whoever signed them."""
+
+    code = "history-rewritten"
+    verdict = "The circle's history was rewritten"
+
+
+class HistoryUnproven(HistoryConflict):
+    """The node's hashes do not lead from one head to the other: a disk may be to blame."""
+
+    code = "history-unproven"
+    verdict = "The node's copy of the log is damaged or was changed; nothing is proven yet"
 
 
 class OrderLost(NodeError):
@@ -303,6 +335,20 @@ class InputRefused(TallystickError):
     """What was asked for cannot be meant; the message says what to write instead."""
 
     code = "input-refused"
+
+
+class AlreadyMember(InputRefused):
+    """This device is in the circle already, under ``name``; ``who`` that is, once it is known."""
+
+    code = "member-already"
+
+    def __init__(self, circle: str, name: str, who: str | None = None) -> None:
+        self.circle, self.name, self.who = circle, name, who
+        known = f"as {who} ({name})" if who else f"as {name}"
+        super().__init__(
+            f"This device is in {circle} already, {known}: say --again if somebody else is to join"
+            " with it too."
+        )
 
 
 class DemoFailed(TallystickError):

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from client.finding import Finding as Finding
+from client.payment_findings import compare_said, find_fault
 from client.receipts import Proved, expected_deltas
 from client.records import KeptReceipt
 from client.views import AccountView, StatementLine
@@ -43,34 +45,23 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is not as it should be.
-
-    ``kind`` is stable: receipt-damaged, log-damaged, line-missing, line-wrong, text-changed,
-    line-doubled, line-unproved or balance-wrong. ``entry`` is the line's number in the circle's
-    books, ``seq`` its number in the account's.
-    """
-
-    kind: str
-    account: int | None = None
-    seq: int | None = None
-    entry: int | None = None
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
-    """A posting of one account as it was proved, and the hash by which the next one names it."""
+    """A posting of one account as it was proved, and the hash by which the next one names it.
+
+    ``among`` is how many postings its entry has.
+    """
 
     proved: Proved
     posting: Posting
     link: bytes
+    among: int
 
 
 def lines_of(receipt: KeptReceipt, proved: Proved) -> Iterator[Line]:
     """The postings that a verified receipt opens."""
     for opening, posting in zip(receipt.openings, proved.postings, strict=True):
-        yield Line(proved, posting, entry.posting_hash(opening.posting, opening.salt))
+        link = entry.posting_hash(opening.posting, opening.salt)
+        yield Line(proved, posting, link, opening.count)
 
 
 def compare_account(view: AccountView, lines: Sequence[StatementLine]) -> Iterator[Finding]:
@@ -98,11 +89,14 @@ def compare_lines(
     lines: Sequence[StatementLine],
     proved: Mapping[int, Sequence[Line]],
     asker: Asker,
+    headers: Mapping[bytes, bytes],
 ) -> Iterator[Finding]:
     """Hold each line against what was proved under its number, and each posting against the last.
 
     ``proved`` has, by ``seq``, every distinct posting of the account that a receipt opens. What the
     ``asker`` wrote must still be there, and what was done in their name be ordered by them.
+    ``headers`` are those of payments into other circles, by their ids: what is charged for one must
+    be signed by the circle that the header names.
     """
     shown = {line.seq: line for line in lines}
     for seq, known in sorted(proved.items()):
@@ -118,10 +112,13 @@ def compare_lines(
         if before and known[0].posting.previous not in {each.link for each in before}:
             yield Finding("line-doubled", account, seq, known[0].proved.index, "previous")
     every = [line for known in proved.values() for line in known]
-    yield from _compare_orders(account, every, asker)
+    yield from _compare_orders(account, every, asker, headers)
+    yield from compare_said(account, lines, [line.proved for line in every])
 
 
-def _compare_orders(account: int, lines: Sequence[Line], asker: Asker) -> Iterator[Finding]:
+def _compare_orders(
+    account: int, lines: Sequence[Line], asker: Asker, headers: Mapping[bytes, bytes]
+) -> Iterator[Finding]:
     """Each posting is what its order comes to, and the order is of somebody who could give it.
 
     All who ever held the account are its holders now, or were let in or out by an entry on it; and
@@ -136,10 +133,19 @@ def _compare_orders(account: int, lines: Sequence[Line], asker: Asker) -> Iterat
             reason = _ill_booked(posting, proved, acts)
             if not reason and proved.order.order.header.account == account:
                 reason = _ill_ordered(proved.order.order, proved.authority, asker, acts)
+        elif proved.evidence is not None:
+            reason = find_fault(posting, proved.evidence, acts.values(), headers)
         else:
-            reason = "the order is not shown" if proved.leaf.order else ""
+            shown = not proved.leaf.order or _is_one_of_several_paid(line)
+            reason = "" if shown else "the order is not shown"
         if reason:
             yield Finding("line-unproved", account, posting.seq, proved.index, reason)
+
+
+def _is_one_of_several_paid(line: Line) -> bool:
+    """Whether the order is not for the account to see: it would tell what the other payees got."""
+    kind = line.proved.leaf.kind
+    return kind in ("pay", "payout") and line.among > 2 and line.posting.delta > 0
 
 
 def _ill_booked(posting: Posting, proved: Proved, acts: Mapping[int, Act]) -> str:
@@ -189,6 +195,8 @@ def _compare_line(line: StatementLine, known: Line, person: int) -> Iterator[Fin
     }
     if proved.order is not None:
         pairs |= _told_by_order(line, proved)
+    elif proved.evidence is not None:
+        pairs["authority"] = (line.authority, proved.authority)
     wrong = [name for name, (shown, true) in pairs.items() if shown != true]
     if wrong:
         yield Finding("line-wrong", posting.account, line.seq, line.entry, ", ".join(wrong))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from client.errors import AnswerInvalid, HistoryRewritten, NodeRefused
+from client.errors import AnswerInvalid, HistoryRewritten, HistoryUnproven, NodeRefused
 from client.journal import Journal
 from client.node_client import NodeClient
 from client.records import PinnedCircle
@@ -54,7 +54,7 @@ def verify_head(note: str, circle: PinnedCircle) -> SignedHead:
 async def follow(node: NodeClient, circle: PinnedCircle, journal: Journal, note: str) -> SignedHead:
     """Prove that a head and the newest known one are of one log; keep and return the newer.
 
-    Raises HistoryRewritten, AnswerInvalid and what the node's errors are.
+    Raises HistoryConflict, AnswerInvalid and what the node's errors are.
     """
     shown = verify_head(note, circle)
     while True:
@@ -71,11 +71,14 @@ async def follow(node: NodeClient, circle: PinnedCircle, journal: Journal, note:
 async def check_same_history(
     node: NodeClient, circle: PinnedCircle, known: SignedHead, shown: SignedHead
 ) -> None:
-    """Raise HistoryRewritten unless one of two heads continues the other, whichever is larger."""
+    """Raise HistoryConflict unless one of two heads continues the other, whichever is larger.
+
+    It is HistoryRewritten where the heads alone prove it, and else HistoryUnproven.
+    """
     first, second = sorted((known, shown), key=lambda head: head.size)
     if first.size == second.size:
         if first.root != second.root:
-            raise HistoryRewritten(CHANGED, known.note, shown.note, proven=True)
+            raise HistoryRewritten(CHANGED, known.note, shown.note)
         return
     try:
         proof = await node.consistency(first.size, second.size)
@@ -91,10 +94,10 @@ async def check_same_history(
     if root is None:
         newest = verify_head(await node.checkpoint(), circle)
         if newest.size < known.size:
-            raise HistoryRewritten(SHORTER, known.note, newest.note, proven=True)
-        raise HistoryRewritten(UNPROVEN, known.note, shown.note, proven=False)
+            raise HistoryRewritten(SHORTER, known.note, newest.note)
+        raise HistoryUnproven(UNPROVEN, known.note, shown.note)
     if root != first.root:
-        raise HistoryRewritten(CHANGED, known.note, shown.note, proven=True)
+        raise HistoryRewritten(CHANGED, known.note, shown.note)
 
 
 async def _root_in_tiles(node: NodeClient, size: int, head: SignedHead) -> bytes | None:

@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from client import limits
 from client.address import Invitation
 from client.answers import FINAL_CODES
 from client.drafts import Draft, Signatory
-from client.errors import NodeRefused
+from client.errors import AlreadyMember, NodeRefused
 from client.keystore import KeyStore, UnlockedMembership
 from client.member import Member, unix_ms
 from client.node_client import NodeClient
@@ -46,17 +47,22 @@ async def join(
     full_name: str,
     device: NewDevice | None = None,
     *,
+    again: bool = False,
     patience: Patience | None = None,
     clock: Callable[[], int] = unix_ms,
 ) -> Membership:
     """Join a circle with a one-time invitation, as ``handle`` and ``full_name``.
 
-    An earlier attempt that has no answer yet goes first, whatever it asked for. Raises NodeRefused
-    when the invitation is unusable or the handle taken, CircleChanged when the node cannot prove
-    which circle it speaks for, and the errors of the node and of the key store.
+    An earlier attempt that has no answer yet goes first, whatever it asked for. Raises InputRefused
+    for names that no circle takes, AlreadyMember where this device is in the circle, unless
+    ``again``; NodeRefused when the invitation is unusable or the handle taken, CircleChanged when
+    the node cannot prove which circle it speaks for, and the errors of the node and the key store.
     """
+    limits.check_handle(handle)
+    limits.check_name(full_name)
     seed = invitation_seed(invitation.code)
-    async with _newcomer(store, invitation.node_url, device, patience, clock) as member:
+    at = invitation.node_url
+    async with _newcomer(store, at, device, patience, clock, again=again) as member:
         circle, key = member.circle.circle_id, member.membership.device_key
         act = Join(keys.public_key(seed), sign_invitation(circle, key, seed))
         resent = [each.outcome for each in await member.resend()]
@@ -116,15 +122,19 @@ async def _newcomer(
     device: NewDevice | None,
     patience: Patience | None,
     clock: Callable[[], int],
+    *,
+    again: bool = True,
 ) -> AsyncIterator[Member]:
     """A pending membership of the circle at an address: one that is there already, or a new one.
 
-    A new one is discarded when the circle refuses it.
+    A new one is discarded when the circle refuses it. Beside one that the circle knows, there is
+    another only if ``again``.
     """
     device = device or NewDevice()
+    limits.check_label(device.label)
     async with NodeClient(node_url, patience) as node:
         circle = (await node.well_known()).pinned(node.node_url)
-        unlocked, is_new = await asyncio.to_thread(_pending, store, circle, device)
+        unlocked, is_new = await asyncio.to_thread(_pending, store, circle, device, again)
         member = Member(store, unlocked, node, device.passphrase, clock)
         try:
             yield member
@@ -135,11 +145,14 @@ async def _newcomer(
 
 
 def _pending(
-    store: KeyStore, circle: PinnedCircle, device: NewDevice
+    store: KeyStore, circle: PinnedCircle, device: NewDevice, again: bool
 ) -> tuple[UnlockedMembership, bool]:
-    for membership in store.memberships():
-        is_same = membership.circle.circle_id == circle.circle_id
-        if membership.is_pending and is_same and device.name in (None, membership.name):
+    here = [each for each in store.memberships() if each.circle.circle_id == circle.circle_id]
+    for membership in here:
+        if membership.is_pending and device.name in (None, membership.name):
             return store.load(membership.name, device.passphrase), False
+    for membership in here:
+        if not membership.is_pending and not again:
+            raise AlreadyMember(circle.name, membership.name)
     name = device.name or store.free_name(circle.name)
     return store.create(name, circle, device.label, passphrase=device.passphrase), True

@@ -6,6 +6,9 @@
     outbox/NONCE.json      an order that was signed and has no answer yet
     receipts.jsonl         a line for each entry; a later line for an entry replaces the earlier
     checkpoint             the newest checkpoint verified
+    neighbours             the circles that vouch for this one, as they were last shown
+    other-circles          other circles that were paid into, as they were first seen
+    payments/ID.json       a payment into another circle, and what became of it
     evidence/NONCE.json    what convicts the node, where something does
 
 An order's way: ``prepare_order`` puts it on the disk, the caller sends it, ``settle_order`` keeps
@@ -21,12 +24,24 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from client import private_files, records
+from client.elsewhere import (
+    OtherCircle,
+    SentPayment,
+    decode_circles,
+    decode_payment,
+    encode_circles,
+    encode_payment,
+)
 from client.errors import InvalidRecord, KeyStoreDamaged, KeyStoreUnusable, OrderConflict
 from client.records import KeptReceipt, UnansweredOrder
 from client.strict_json import as_text
+
+if TYPE_CHECKING:
+    # Imported here and below, because a help text is shown faster without libsodium.
+    from client.neighbours import Neighbour
 
 UNANSWERED_MAX: Final = 1000
 _FILE_BYTES_MAX = 131_072
@@ -38,6 +53,9 @@ _NONCE = re.compile(rb"[0-9]{1,16}\n")
 _NONCE_REMEDY = "delete it, as the clock can take its place"
 _ORDER_REMEDY = "move it away, and see in your statement whether it arrived"
 _RECEIPTS_REMEDY = "move it away, and fetch your receipts again"
+_NEIGHBOURS_REMEDY = "delete it, and trust the node's word once"
+_CIRCLES_REMEDY = "delete it, and trust the node's word once on who other circles are"
+_PAYMENT_REMEDY = "move it away, and see in your statement what became of it"
 _CHECKPOINT_REMEDY = "put back a copy of it, or move it away and trust the node's word once"
 
 
@@ -55,6 +73,9 @@ class Journal:
         self._evidence = folder / "evidence"
         self._receipts = folder / "receipts.jsonl"
         self._checkpoint = folder / "checkpoint"
+        self._neighbours = folder / "neighbours"
+        self._circles = folder / "other-circles"
+        self._payments = folder / "payments"
         self._lock = lock
         self._now_us = now_us
 
@@ -156,6 +177,69 @@ class Journal:
                 return False
             private_files.write_file(self._checkpoint, data)
             return True
+
+    def neighbours(self) -> tuple[Neighbour, ...] | None:
+        """Who vouched for the circle when that was last looked at; None before the first time."""
+        from client.neighbours import decode_neighbours
+
+        data = private_files.read_file(self._neighbours, _FILE_BYTES_MAX)
+        if data is None:
+            return None
+        try:
+            return decode_neighbours(data)
+        except InvalidRecord as error:
+            raise KeyStoreDamaged(self._neighbours, error.reason, _NEIGHBOURS_REMEDY) from error
+
+    def keep_neighbours(self, neighbours: tuple[Neighbour, ...]) -> None:
+        """Keep who vouches now. Raises InvalidRecord."""
+        from client.neighbours import encode_neighbours
+
+        data = encode_neighbours(neighbours)
+        with self._writing():
+            private_files.write_file(self._neighbours, data)
+
+    def other_circles(self) -> tuple[OtherCircle, ...]:
+        """The circles that were paid into, as they were first seen."""
+        data = private_files.read_file(self._circles, _FILE_BYTES_MAX)
+        try:
+            return () if data is None else decode_circles(data)
+        except InvalidRecord as error:
+            raise KeyStoreDamaged(self._circles, error.reason, _CIRCLES_REMEDY) from error
+
+    def pin_circle(self, seen: OtherCircle) -> OtherCircle:
+        """The circle known at an address: the one that was ``seen``, the first time."""
+        with self._writing():
+            known = self.other_circles()
+            for each in known:
+                if each.address == seen.address:
+                    return each
+            private_files.write_file(self._circles, encode_circles((*known, seen)))
+            return seen
+
+    def keep_payment(self, payment: SentPayment) -> None:
+        """Keep a payment into another circle, in place of what was kept of it. Raises
+        InvalidRecord."""
+        data = encode_payment(payment)
+        with self._writing():
+            private_files.make_private_folder(self._payments)
+            private_files.write_file(self._payment_path(payment.id), data)
+
+    def payment(self, payment: bytes) -> SentPayment | None:
+        """A payment that this device sent, by its id."""
+        path = self._payment_path(payment)
+        data = private_files.read_file(path, _FILE_BYTES_MAX)
+        try:
+            return None if data is None else decode_payment(data)
+        except InvalidRecord as error:
+            raise KeyStoreDamaged(path, error.reason, _PAYMENT_REMEDY) from error
+
+    def forget_payment(self, payment: bytes) -> None:
+        """One that was refused, and so never left."""
+        with self._writing():
+            private_files.remove_file(self._payment_path(payment))
+
+    def _payment_path(self, payment: bytes) -> Path:
+        return self._payments / f"{payment.hex()}.json"
 
     def keep_evidence(self, data: bytes) -> Path:
         """Keep what was found against the node in a file of its own, and return its path."""

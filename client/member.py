@@ -21,8 +21,16 @@ from datetime import UTC, datetime
 
 from client import history, receipts
 from client.answers import Accepted, Declined, OrderAnswer, Submission
+from client.circle_info import CircleInfo, check_pinned
 from client.drafts import LIFETIME_MS, SAVED_LIFETIME_MS, Draft, Signatory, unanswered
-from client.errors import HistoryRewritten, NodeRefused, OrderLost, ReceiptInvalid
+from client.errors import (
+    HistoryConflict,
+    HistoryRewritten,
+    HistoryUnproven,
+    NodeRefused,
+    OrderLost,
+    ReceiptInvalid,
+)
 from client.keystore import KeyStore, UnlockedMembership
 from client.node_client import ORDERS_MAX, NodeClient
 from client.node_session import NodeSession
@@ -80,6 +88,7 @@ class Member:
         self._clock = clock
         self._session: NodeSession | None = None
         self._me: Me | None = None
+        self._info: CircleInfo | None = None
 
     @property
     def circle(self) -> PinnedCircle:
@@ -92,10 +101,22 @@ class Member:
         assert self.membership.person is not None, "the membership is not pending"
         return self.membership.person
 
+    async def circle_info(self) -> CircleInfo:
+        """What the circle says of itself, asked for once. Raises CircleChanged."""
+        if self._info is None:
+            info = await self.node.well_known()
+            check_pinned(info, self.circle)
+            self._info = info
+        return self._info
+
+    async def public_url(self) -> str:
+        """Where others reach the circle; this device may reach it in another way."""
+        return (await self.circle_info()).url or self.circle.node_url
+
     async def session(self) -> NodeSession:
         """The session for reading, opened when it is first asked for.
 
-        Raises HistoryRewritten when the node has lost what this device has seen.
+        Raises HistoryConflict when the node has lost what this device has seen.
         """
         if self._session is None:
             known = self.journal.checkpoint()
@@ -137,7 +158,7 @@ class Member:
 
         Asked for again before the first has an answer, the first goes out again instead. This
         device signs, unless another ``signatory`` is to.
-        Raises NodeRefused when the circle refuses, ReceiptInvalid, HistoryRewritten.
+        Raises NodeRefused when the circle refuses, ReceiptInvalid, HistoryConflict.
         """
         circle = self.circle.circle_id
         signatory = signatory or self._signatory()
@@ -148,10 +169,10 @@ class Member:
             nonlocal fresh
             fresh = True
             signed, memo = draft.sign(circle, signatory, nonce, self._clock() + LIFETIME_MS)
-            return unanswered(nonce, intent, signed, memo)
+            return unanswered(nonce, intent, signed, memo, draft.route)
 
         order = await asyncio.to_thread(self.journal.prepare_order, intent, sign)
-        (answer,) = await self.node.submit([Submission(order.wire, order.memo)])
+        (answer,) = await self.node.submit([_submission(order)])
         outcome = await self._conclude(order, answer)
         if not fresh:
             outcome = await self._look_up(order, outcome)
@@ -165,7 +186,7 @@ class Member:
         resent = []
         for start in range(0, len(waiting), ORDERS_MAX):
             batch = waiting[start : start + ORDERS_MAX]
-            answers = await self.node.submit([Submission(each.wire, each.memo) for each in batch])
+            answers = await self.node.submit(list(map(_submission, batch)))
             for order, answer in zip(batch, answers, strict=True):
                 outcome = await self._conclude(order, answer)
                 resent.append(Resent(order, await self._look_up(order, outcome)))
@@ -214,20 +235,20 @@ class Member:
     async def follow(self, note: str) -> history.SignedHead:
         """Prove that a head continues what this device knows; keep it, or the evidence.
 
-        Raises HistoryRewritten, with the file that the evidence is in.
+        Raises HistoryConflict, with the file that the evidence is in.
         """
         try:
             return await history.follow(self.node, self.circle, self.journal, note)
-        except HistoryRewritten as found:
+        except HistoryConflict as found:
             raise await self.keep_evidence(found) from None
 
     async def keep_evidence(
-        self, found: HistoryRewritten, *, conflicting: tuple[KeptReceipt, ...] = ()
-    ) -> HistoryRewritten:
+        self, found: HistoryConflict, *, conflicting: tuple[KeptReceipt, ...] = ()
+    ) -> HistoryConflict:
         """The same error with the file in which its evidence is kept."""
         record = {
             "what": found.reason,
-            "proven": found.proven,
+            "proven": isinstance(found, HistoryRewritten),
             "found": datetime.fromtimestamp(self._clock() / 1000, UTC).isoformat(),
             "circle": self.circle.circle_id.hex(),
             "node": self.circle.node_url,
@@ -242,16 +263,12 @@ class Member:
         }
         data = json.dumps(record, indent=1, ensure_ascii=False).encode() + b"\n"
         path = await asyncio.to_thread(self.journal.keep_evidence, data)
-        return HistoryRewritten(
-            found.reason, found.known, found.shown, proven=found.proven, evidence=path
-        )
+        return type(found)(found.reason, found.known, found.shown, evidence=path)
 
     async def _convict(self, known: str) -> None:
-        """The node says that it has lost history: find out how, and raise HistoryRewritten."""
+        """The node says that it has lost history: find out how, and raise HistoryConflict."""
         await self.follow(await self.node.checkpoint())
-        found = HistoryRewritten(
-            history.UNPROVEN, known, await self.node.checkpoint(), proven=False
-        )
+        found = HistoryUnproven(history.UNPROVEN, known, await self.node.checkpoint())
         raise await self.keep_evidence(found)
 
     def _signatory(self) -> Signatory:
@@ -310,6 +327,10 @@ class Member:
             if line.order_id == signed.id:
                 return line.entry
         return None
+
+
+def _submission(order: UnansweredOrder) -> Submission:
+    return Submission(order.wire, order.memo, order.route)
 
 
 @asynccontextmanager

@@ -25,6 +25,7 @@ from client.circle_info import CircleInfo, read_circle_info
 from client.errors import AnswerInvalid
 from client.json_fields import Fields, parse_fields
 from client.node_session import NodeSession
+from client.payment_views import PEERS_MAX, PeerView, read_peer
 from client.records import KeptReceipt
 from client.transport import Patience, Transport
 from client.views import OfficerView, read_officer
@@ -114,6 +115,19 @@ class NodeClient:
         """Who holds an office."""
         answer = await self._get("/api/v1/officers")
         return answer.objects("officers", OFFICERS_MAX, read_officer)
+
+    async def peers(self) -> tuple[PeerView, ...]:
+        """The circles that this one has an agreement with."""
+        answer = await self._get("/api/v1/peers")
+        return answer.objects("peers", PEERS_MAX, read_peer)
+
+    async def payment_status(self, payment: bytes) -> tuple[bytes, bytes | None]:
+        """This circle's signed word on a payment that it decides, and its COMMIT if it gave one.
+
+        Neither is verified.
+        """
+        answer = await self._get(f"/peer/v1/payments/{payment.hex()}")
+        return answer.binary("status"), answer.optional("commit", answer.binary)
 
     async def entry(self, index: int) -> KeptReceipt:
         """An entry's leaf and receipt, as anybody may see them."""

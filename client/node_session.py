@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import date
-from typing import Final
+from typing import Final, TypeVar
 
 from client.answers import read_entry
+from client.errors import AnswerInvalid
 from client.json_fields import Fields, parse_fields
+from client.payment_views import (
+    PaymentPage,
+    PaymentView,
+    QuoteView,
+    read_payment,
+    read_payment_page,
+    read_quote,
+)
 from client.records import KeptReceipt, Memo
 from client.transport import Transport
 from client.views import (
     AccountView,
+    DeviceView,
     HoldView,
     Me,
     Person,
@@ -20,6 +30,7 @@ from client.views import (
     StatementLine,
     StatementPage,
     read_account,
+    read_device,
     read_hold,
     read_me,
     read_person,
@@ -31,8 +42,16 @@ from ledger.codec import to_base64url
 PAGE_LINES: Final = 100
 ANSWER_BYTES_MAX: Final = 4 * 2**20
 EVERYTHING_BYTES_MAX: Final = 64 * 2**20
-HOLDS_MAX: Final = 10_000
+EVERYTHING_PATIENCE: Final = 20
+"""So many times longer than other answers may it take: ten minutes."""
+ITEMS_MAX: Final = 10_000
+"""On one page."""
+EMPTY_PAGES_MAX: Final = 10_000
+"""In a row, where a node looks for few lines among very many."""
 PEOPLE_MAX: Final = 1000
+DEVICES_MAX: Final = 1000
+
+_T = TypeVar("_T")
 
 
 class NodeSession:
@@ -92,7 +111,7 @@ class NodeSession:
         counterparty: int | None = None,
     ) -> AsyncIterator[StatementLine]:
         """All lines, newest first, page by page as they are asked for."""
-        cursor = None
+        cursor, empty = None, 0
         while True:
             page = await self.statement_page(
                 account, since=since, until=until, counterparty=counterparty, cursor=cursor
@@ -100,8 +119,9 @@ class NodeSession:
             for line in page.lines:
                 yield line
             cursor = page.next_cursor
-            if cursor is None or not page.lines:
+            if cursor is None:
                 return
+            empty = _count_empty(empty, page.lines)
 
     async def entry(self, index: int) -> KeptReceipt:
         """An entry with all that this person may see of it."""
@@ -114,21 +134,28 @@ class NodeSession:
 
     async def people(self) -> AsyncIterator[Person]:
         """Everybody in the circle; for coordinators."""
-        cursor: str | None = None
-        while True:
-            answer = await self._get("/api/v1/people", _cursor(cursor))
-            people = answer.objects("people", PEOPLE_MAX, read_person)
-            for person in people:
-                yield person
-            cursor = answer.optional("next", answer.text)
-            if cursor is None or not people:
-                return
+        async for person in self._paged("/api/v1/people", {}, "people", read_person):
+            yield person
 
-    async def everything(self, person: int) -> dict[str, object]:
-        """All that is held on a person, as the node's JSON; for themselves and coordinators."""
-        path = f"/api/v1/people/{person}/everything"
-        answer = await self._get(path, size_max=EVERYTHING_BYTES_MAX)
-        return {name: answer.raw(name) for name in answer}
+    async def devices(self, person: int) -> tuple[DeviceView, ...]:
+        """A person's devices; for coordinators."""
+        answer = await self._get(f"/api/v1/people/{person}/devices")
+        return answer.objects("devices", DEVICES_MAX, read_device)
+
+    async def everything(self, person: int) -> bytes:
+        """All that is held on a person, the node's JSON as it came, up to 64 MiB of it.
+
+        For themselves and coordinators.
+        """
+        response = await self._transport.request(
+            "GET",
+            f"/api/v1/people/{person}/everything",
+            token=self._token,
+            size_max=EVERYTHING_BYTES_MAX,
+            repeatable=True,
+            patience_factor=EVERYTHING_PATIENCE,
+        )
+        return response.body
 
     async def make_request(self, wire: bytes, memo: Memo | None = None) -> RequestView:
         """Leave a signed payment request with the node. The same one twice is the same one."""
@@ -151,46 +178,65 @@ class NodeSession:
 
     async def requests(self, account: int) -> AsyncIterator[RequestView]:
         """The payment requests of an account, newest first."""
-        cursor: str | None = None
-        while True:
-            parameters = {"account": str(account), **_cursor(cursor)}
-            answer = await self._get("/api/v1/requests", parameters)
-            requests = answer.objects("requests", PEOPLE_MAX, read_request)
-            for request in requests:
-                yield request
-            cursor = answer.optional("next", answer.text)
-            if cursor is None or not requests:
-                return
+        of_account = {"account": str(account)}
+        async for request in self._paged("/api/v1/requests", of_account, "requests", read_request):
+            yield request
 
     async def holds(self, account: int) -> AsyncIterator[HoldView]:
         """What is set aside from or for an account, oldest first."""
-        cursor: str | None = None
-        while True:
-            parameters = {"account": str(account), **_cursor(cursor)}
-            answer = await self._get("/api/v1/holds", parameters)
-            holds = answer.objects("holds", HOLDS_MAX, read_hold)
-            for hold in holds:
-                yield hold
-            cursor = answer.optional("next", answer.text)
-            if cursor is None or not holds:
-                return
+        async for hold in self._paged(
+            "/api/v1/holds", {"account": str(account)}, "holds", read_hold
+        ):
+            yield hold
 
-    async def _get(
-        self,
-        path: str,
-        parameters: dict[str, str] | None = None,
-        size_max: int = ANSWER_BYTES_MAX,
-    ) -> Fields:
+    async def quote(
+        self, address: str, *, arrive: int | None = None, most: int | None = None
+    ) -> QuoteView:
+        """What it costs that ``arrive`` reaches another circle, or what arrives for ``most``."""
+        named = {"arrive": arrive, "most": most}
+        amounts = {name: str(amount) for name, amount in named.items() if amount is not None}
+        return read_quote(await self._get("/api/v1/quote", {"to": address, **amounts}))
+
+    async def payment(self, payment: bytes) -> PaymentView:
+        """How a payment into another circle stands."""
+        return read_payment(await self._get(f"/api/v1/payments/{payment.hex()}"))
+
+    async def payments(self, account: int) -> PaymentPage:
+        """The newest payments of an account into other circles, newest first."""
+        return read_payment_page(await self._get("/api/v1/payments", {"account": str(account)}))
+
+    async def _paged(
+        self, path: str, parameters: dict[str, str], name: str, read: Callable[[Fields], _T]
+    ) -> AsyncIterator[_T]:
+        """The items of all pages, under ``name`` in each; a page may be empty before the last."""
+        cursor: str | None = None
+        empty = 0
+        while True:
+            following = {} if cursor is None else {"cursor": cursor}
+            answer = await self._get(path, parameters | following)
+            items = answer.objects(name, ITEMS_MAX, read)
+            for item in items:
+                yield item
+            cursor = answer.optional("next", answer.text)
+            if cursor is None:
+                return
+            empty = _count_empty(empty, items)
+
+    async def _get(self, path: str, parameters: dict[str, str] | None = None) -> Fields:
         response = await self._transport.request(
             "GET",
             path,
             parameters=parameters,
             token=self._token,
-            size_max=size_max,
+            size_max=ANSWER_BYTES_MAX,
             repeatable=True,
         )
         return parse_fields(response.body, "its answer")
 
 
-def _cursor(cursor: str | None) -> dict[str, str]:
-    return {} if cursor is None else {"cursor": cursor}
+def _count_empty(before: int, page: Sequence[object]) -> int:
+    """How many pages were empty in a row. Raises AnswerInvalid for more than there can be."""
+    count = 0 if page else before + 1
+    if count > EMPTY_PAGES_MAX:
+        raise AnswerInvalid(f"goes on for {count} pages with nothing on them")
+    return count

@@ -13,8 +13,17 @@ from client.errors import ReceiptInvalid
 from client.records import KeptReceipt, Memo, PinnedCircle
 from ledger import entry, keys, merkle
 from ledger.checkpoint import Checkpoint
-from ledger.entry import AUTHORITIES, Leaf, Posting, decode_leaf, order_commitment, verify_posting
+from ledger.entry import (
+    AUTHORITIES,
+    BETWEEN_CIRCLES,
+    Leaf,
+    Posting,
+    decode_leaf,
+    order_commitment,
+    verify_posting,
+)
 from ledger.errors import InvalidNote, InvalidProof, InvalidSignature, MalformedObject
+from ledger.federation.evidence import PEER_AUTHORITIES, Evidence, read_evidence
 from ledger.note import parse_vkey
 from ledger.orders import (
     TREASURY,
@@ -22,6 +31,7 @@ from ledger.orders import (
     Assist,
     Claim,
     Close,
+    Defer,
     Hold,
     Holder,
     Levy,
@@ -39,8 +49,11 @@ from ledger.orders import (
 )
 from ledger.receipt import parse_receipt, verify_receipt
 
+PAYMENT_KINDS = ("arrive", "settle", "release")
+"""What an entry about a payment between circles is, on a member's account."""
+
 UNMOVING = frozenset(
-    "hold release claim object limits holder assist enrol revoke freeze thaw veto mandate "
+    "hold defer release claim object limits holder assist enrol revoke freeze thaw veto mandate "
     "unmandate".split()
 )
 """Kinds of entry that move no balance."""
@@ -51,7 +64,8 @@ class Proved:
     """An entry whose receipt was verified; everything in it is committed to by the signed log.
 
     ``note`` is the checkpoint as the node signed it. ``postings`` are those that were opened,
-    ``order`` and ``text`` are None where they were not.
+    ``order`` and ``text`` are None where they were not. ``evidence`` is there in place of an order
+    where another circle's message is what the entry stands on.
     """
 
     index: int
@@ -62,6 +76,7 @@ class Proved:
     authority: str | None = None
     order: SignedOrder | None = None
     text: str | None = None
+    evidence: Evidence | None = None
 
     def posting_of(self, account: int) -> Posting | None:
         """What it did to an account, if that was opened."""
@@ -83,6 +98,7 @@ def verify_kept(receipt: KeptReceipt, circle: PinnedCircle) -> Proved:
         leaf = decode_leaf(receipt.leaf)
         postings = _open_postings(receipt, leaf)
         order = _open_order(receipt, leaf, circle)
+        evidence = _open_evidence(receipt, leaf)
     except (InvalidNote, InvalidProof, InvalidSignature, MalformedObject) as error:
         raise ReceiptInvalid(index, str(error).rstrip(".")) from None
     _check_memo(index, receipt.memo, leaf)
@@ -95,6 +111,7 @@ def verify_kept(receipt: KeptReceipt, circle: PinnedCircle) -> Proved:
         authority=None if receipt.order is None else receipt.order.authority,
         order=order,
         text=None if receipt.memo is None else receipt.memo.text,
+        evidence=evidence,
     )
 
 
@@ -125,6 +142,8 @@ def _open_order(receipt: KeptReceipt, leaf: Leaf, circle: PinnedCircle) -> Signe
         raise ReceiptInvalid(receipt.index, "its authority or the salt of its order is none")
     if leaf.order != (order_commitment(kept.authority, kept.wire, kept.salt),):
         raise ReceiptInvalid(receipt.index, "the entry stands on another order")
+    if kept.authority in PEER_AUTHORITIES:
+        return None
     signed = parse(kept.wire)
     verify_signatures(signed)
     header = signed.order.header
@@ -137,6 +156,18 @@ def _open_order(receipt: KeptReceipt, leaf: Leaf, circle: PinnedCircle) -> Signe
     if leaf.log_time >= header.expires:
         raise ReceiptInvalid(receipt.index, "it was booked after the order had expired")
     return signed
+
+
+def _open_evidence(receipt: KeptReceipt, leaf: Leaf) -> Evidence | None:
+    """The other circle's message about a payment; None where an order or nothing stands there."""
+    kept = receipt.order
+    if kept is None or kept.authority not in PEER_AUTHORITIES:
+        return None
+    if kept.authority == "peer" and leaf.kind in PAYMENT_KINDS:
+        return read_evidence(kept.wire)
+    if leaf.kind not in BETWEEN_CIRCLES:
+        raise ReceiptInvalid(receipt.index, "it stands on nobody's order")
+    return None
 
 
 def _check_memo(index: int, memo: Memo | None, leaf: Leaf) -> None:
@@ -189,7 +220,7 @@ def expected_deltas(account: int, act: Act) -> dict[int, int | None]:
             return {account: -amount, payee: amount}
         case Settle(_, payee, amount):
             return {payee: amount}
-        case Hold() | Claim() | Object() | Limits() | Holder() | Assist() | Mandate():
+        case Hold() | Defer() | Claim() | Object() | Limits() | Holder() | Assist() | Mandate():
             return {account: 0}
         case Close():
             return {account: None}

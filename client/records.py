@@ -39,6 +39,7 @@ PATH_MAX: Final = 64
 LABEL_MAX: Final = 64
 LINE_MAX: Final = 400
 ORDER_BYTES_MAX: Final = 65_536
+ROUTE_BYTES_MAX: Final = 8_192
 LEAF_BYTES_MAX: Final = 16_384
 POSTING_BYTES_MAX: Final = 1_024
 MEMO_BYTES_MAX: Final = 4_096
@@ -109,13 +110,15 @@ class UnansweredOrder:
     """A signed order, to be sent again byte for byte until the node answers.
 
     ``intent`` says what the member asked for, in the caller's own words: what is asked for twice
-    before it was answered is signed once. ``wire`` is the signed order.
+    before it was answered is signed once. ``wire`` is the signed order, ``route`` what stands
+    beside one that pays into another circle.
     """
 
     nonce: int
     intent: str
     wire: bytes = field(repr=False)
     memo: Memo | None = None
+    route: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,19 +222,24 @@ def encode_order(order: UnansweredOrder) -> bytes:
         "intent": order.intent,
         "wire": text_of_bytes(order.wire),
         "memo": _memo_record(order.memo),
+        "route": None if order.route is None else text_of_bytes(order.route),
     }
     return _read_back(json.dumps(record).encode() + b"\n", order, decode_order)
 
 
 def decode_order(data: bytes) -> UnansweredOrder:
     """Raises InvalidRecord."""
-    record = as_fields(parse_json(data), "the file", "version", "nonce", "intent", "wire", "memo")
+    fields = ("version", "nonce", "intent", "wire", "memo", "route")
+    record = as_fields(parse_json(data), "the file", *fields)
     as_integer(record["version"], "version", VERSION, VERSION)
     return UnansweredOrder(
         nonce=as_integer(record["nonce"], "nonce"),
         intent=as_line(record["intent"], "intent", LINE_MAX),
         wire=as_bytes(record["wire"], "wire", ORDER_BYTES_MAX),
         memo=_decode_memo(record["memo"]),
+        route=None
+        if record["route"] is None
+        else as_bytes(record["route"], "route", ROUTE_BYTES_MAX),
     )
 
 
@@ -284,18 +292,13 @@ def decode_receipt(line: bytes) -> KeptReceipt:
 
 
 def _public_part(membership: Membership) -> dict[str, object]:
-    circle, unit = membership.circle, membership.circle.unit
+    circle = membership.circle
     return {
         "version": VERSION,
         "circle": {
             "id": circle.circle_id.hex(),
             "name": circle.name,
-            "unit": {
-                "name": unit.name,
-                "plural": unit.plural,
-                "kind": unit.kind.value,
-                "scale": unit.scale,
-            },
+            "unit": unit_record(circle.unit),
             "node_url": circle.node_url,
             "origin": circle.origin,
             "log_vkey": circle.log_vkey,
@@ -314,14 +317,25 @@ def _decode_circle(value: object) -> PinnedCircle:
     return PinnedCircle(
         circle_id=as_hex(circle["id"], "circle id", KEY_BYTES),
         name=as_line(circle["name"], "circle name", LINE_MAX),
-        unit=_decode_unit(circle["unit"]),
+        unit=decode_unit(circle["unit"]),
         node_url=node_url,
         origin=as_line(circle["origin"], "origin", LINE_MAX),
         log_vkey=as_line(circle["log_vkey"], "log_vkey", LINE_MAX),
     )
 
 
-def _decode_unit(value: object) -> Unit:
+def unit_record(unit: Unit) -> dict[str, object]:
+    """A unit as it is kept."""
+    return {
+        "name": unit.name,
+        "plural": unit.plural,
+        "kind": unit.kind.value,
+        "scale": unit.scale,
+    }
+
+
+def decode_unit(value: object) -> Unit:
+    """Raises InvalidRecord."""
     unit = as_fields(value, "unit", "name", "plural", "kind", "scale")
     kind = as_line(unit["kind"], "kind of unit", LABEL_MAX)
     try:

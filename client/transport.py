@@ -63,15 +63,11 @@ class Transport:
 
     async def __aenter__(self) -> Self:
         assert self._session is None, "a transport is entered once"
-        patience = self._patience
         self._session = aiohttp.ClientSession(
             base_url=self.node_url,
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": "identity", "User-Agent": "tally"},
-            timeout=aiohttp.ClientTimeout(
-                total=patience.answer_seconds, sock_connect=patience.connect_seconds
-            ),
             trust_env=False,
         )
         return self
@@ -96,16 +92,20 @@ class Transport:
         parameters: Mapping[str, str] | None = None,
         token: str | None = None,
         repeatable: bool,
+        patience_factor: int = 1,
     ) -> Response:
         """Send, and return the whole answer if it is a success of up to ``size_max`` bytes.
 
+        It is waited for ``patience_factor`` times as long as usual.
         Raises NodeUnreachable, NodeRefused for a problem, AnswerInvalid for anything else.
         """
         attempts = self._patience.attempts if repeatable else 1
         pause = self._patience.pause_seconds
         for left in range(attempts - 1, -1, -1):
             try:
-                return await self._send(method, path, body, parameters, token, size_max)
+                return await self._send(
+                    method, path, body, parameters, token, size_max, patience_factor
+                )
             except (NodeUnreachable, NodeRefused) as error:
                 if left == 0 or (isinstance(error, NodeRefused) and error.status not in _BUSY):
                     raise
@@ -121,6 +121,7 @@ class Transport:
         parameters: Mapping[str, str] | None,
         token: str | None,
         size_max: int,
+        patience_factor: int,
     ) -> Response:
         assert self._session is not None, "a transport is used inside its async with"
         headers = {"Content-Type": "application/json"} if body is not None else {}
@@ -134,6 +135,10 @@ class Transport:
                 params=parameters,
                 headers=headers,
                 allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(
+                    total=patience_factor * self._patience.answer_seconds,
+                    sock_connect=self._patience.connect_seconds,
+                ),
             ) as response:
                 return await self._receive(response, size_max)
         except TimeoutError:

@@ -10,9 +10,12 @@ from datetime import date
 
 from client.errors import AnswerInvalid
 from client.json_fields import Fields
+from client.payment_views import Elsewhere, read_elsewhere
 from ledger.codec import AMOUNT_MAX
 
 NAME_CHARACTERS_MAX = 200
+FORMER_MEMBER = "a former member"
+"""Whose name was erased."""
 COUNT_MAX = 10_000
 
 
@@ -51,14 +54,16 @@ class MandateView:
     """A mandate by its entry's ``index``: ``person`` may act for ``account``.
 
     At most ``cap`` minor units go in each ``window`` milliseconds. It was ``given`` by the one who
-    asks, or else received. The handles are the account's and the person's.
+    asks, or else received. The handles and names are the account's and the person's.
     """
 
     index: int
     account: int
     account_handle: str | None
+    account_name: str | None
     person: int
     person_handle: str | None
+    person_name: str | None
     scope: tuple[str, ...]
     cap: int
     window: int
@@ -112,7 +117,7 @@ class StatementLine:
     """One line of an account's statement.
 
     ``by`` is the handle of the officer or helper who ordered it, ``slip`` the channel and number of
-    the paper it was entered from.
+    the paper it was entered from, ``elsewhere`` the payment between circles that it is about.
     """
 
     seq: int
@@ -130,6 +135,7 @@ class StatementLine:
     slip: tuple[str, str] | None = None
     by: str | None = None
     order_id: bytes | None = None
+    elsewhere: Elsewhere | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,17 +164,25 @@ class RequestView:
 
 @dataclass(frozen=True, slots=True)
 class HoldView:
-    """Tokens set aside by the entry ``index``, until at least ``until``."""
+    """Tokens set aside by the entry ``index``, from ``account`` (the payer's), until ``until``.
+
+    Of a former member there is neither handle nor name. ``payment`` is that into another circle.
+    """
 
     index: int
     account: int
+    payer_handle: str | None
+    payer_name: str | None
     payee: int | None
+    payee_handle: str | None
+    payee_name: str | None
     amount: int
     until: int
     claim_window: int | None
     coordinator: bool
     claimed_at: int | None
     claimed: int | None
+    payment: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +198,8 @@ def _handle(fields: Fields, name: str = "handle") -> str | None:
     return fields.optional(name, lambda name: fields.text(name, 32))
 
 
-def _name(fields: Fields) -> str | None:
-    return fields.optional("name", lambda name: fields.text(name, NAME_CHARACTERS_MAX))
+def _name(fields: Fields, name: str = "name") -> str | None:
+    return fields.optional(name, lambda name: fields.text(name, NAME_CHARACTERS_MAX))
 
 
 def read_account(account: Fields) -> AccountView:
@@ -222,8 +236,10 @@ def read_mandate(mandate: Fields) -> MandateView:
         index=mandate.integer("index"),
         account=mandate.integer("account", 1),
         account_handle=_handle(mandate, "account_handle"),
+        account_name=_name(mandate, "account_name"),
         person=mandate.integer("person", 1),
         person_handle=_handle(mandate, "person_handle"),
+        person_name=_name(mandate, "person_name"),
         scope=mandate.texts("scope", 32),
         cap=mandate.integer("cap"),
         window=mandate.integer("window", 1),
@@ -270,7 +286,7 @@ def read_line(line: Fields) -> StatementLine:
         counterparty = Counterparty(other.integer("account", 1), _handle(other), _name(other))
     if "by" in line:
         actor = line.fields("by")
-        by = _handle(actor) or f"person {actor.integer('person')}"
+        by = _handle(actor) or FORMER_MEMBER
     if "slip" in line:
         paper = line.fields("slip")
         slip = (paper.text("channel", 32), paper.text("number", 32))
@@ -290,6 +306,7 @@ def read_line(line: Fields) -> StatementLine:
         slip=slip,
         by=by,
         order_id=line.optional("order_id", lambda name: line.hexadecimal(name, 32)),
+        elsewhere=read_elsewhere(line),
     )
 
 
@@ -319,13 +336,18 @@ def read_hold(hold: Fields) -> HoldView:
     return HoldView(
         index=hold.integer("index"),
         account=hold.integer("account", 1),
+        payer_handle=_handle(hold, "payer_handle"),
+        payer_name=_name(hold, "payer_name"),
         payee=hold.optional("payee", hold.integer),
+        payee_handle=_handle(hold, "payee_handle"),
+        payee_name=_name(hold, "payee_name"),
         amount=hold.integer("amount", 1),
         until=hold.integer("until"),
         claim_window=hold.optional("claim_window", hold.integer),
         coordinator=hold.boolean("coordinator"),
         claimed_at=hold.optional("claimed_at", hold.integer),
         claimed=hold.optional("claimed", hold.integer),
+        payment=hold.optional("payment", lambda name: hold.hexadecimal(name, 32)),
     )
 
 

@@ -65,6 +65,13 @@ class Object(NamedTuple):
     hold: int
 
 
+class Defer(NamedTuple):
+    """A coordinator frees the payer of a payment to another circle that nobody answers for: what
+    was set aside for it moves to suspense, and a late answer still charges the payer."""
+
+    hold: int
+
+
 class Sell(NamedTuple):
     """An officer sells tokens out of the treasury for cash; ``reference`` is the cash book's."""
 
@@ -242,6 +249,7 @@ Act = (
     | Release
     | Claim
     | Object
+    | Defer
     | Sell
     | Redeem
     | Levy

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NoReturn, TypeGuard
 
+from ledger.characters import has_figure, is_printable
 from ledger.codec import AMOUNT_MAX as AMOUNT_MAX
 from ledger.errors import InvalidAmount
 
@@ -300,10 +301,10 @@ def _example(unit: Unit) -> str:
 def _is_unit_name(name: object) -> bool:
     return (
         isinstance(name, str)
-        and name.isprintable()
+        and is_printable(name)
         and 1 <= len(name.encode()) <= UNIT_NAME_BYTES_MAX
         and name == " ".join(name.split())
         and name[0] not in _SIGNS + ".,:"
-        and not any(char.isnumeric() for char in name)
+        and not has_figure(name)
         and unicodedata.is_normalized("NFC", name)
     )

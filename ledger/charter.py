@@ -10,11 +10,17 @@ import re
 from typing import NamedTuple
 
 from ledger import codec, keys
+from ledger.characters import is_printable
 from ledger.codec import AMOUNT_MAX, ascii_text, binary, integer, one_of, optional
 from ledger.errors import MalformedObject
 
 CHARTER_BYTES_MAX = 4096
-_ADDRESS = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?")
+ADDRESS_LENGTH_MAX = 210
+"""An origin of 255 bytes has room for no longer one, in whatever epoch."""
+PORT_MAX = 65_535
+
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_ADDRESS = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::([1-9][0-9]{{0,4}}))?")
 
 
 class Rules(NamedTuple):
@@ -93,7 +99,7 @@ _name = binary(1, 200)
 _floor = integer(-AMOUNT_MAX, 0)
 _RULES = codec.record(
     name=_name,
-    address=ascii_text(1, 253),
+    address=ascii_text(1, ADDRESS_LENGTH_MAX),
     unit_name=binary(1, 40),
     unit_plural=binary(1, 40),
     unit_kind=one_of("decimal", "minutes"),
@@ -157,11 +163,12 @@ def decode_rules(data: bytes) -> Rules:
 def _check_rules(rules: Rules) -> None:
     for text in (rules.name, rules.unit_name, rules.unit_plural):
         try:
-            if not text.decode().isprintable():
+            if not is_printable(text.decode()):
                 raise MalformedObject("charter", "a name has characters that do not print")
         except UnicodeDecodeError:
             raise MalformedObject("charter", "a name is not UTF-8") from None
-    if not _ADDRESS.fullmatch(rules.address):
+    address = _ADDRESS.fullmatch(rules.address)
+    if address is None or int(address[1] or 0) > PORT_MAX:
         raise MalformedObject("charter", f"{rules.address} is not a host, or host:port")
     if rules.unit_kind == "minutes" and rules.unit_scale:
         raise MalformedObject("charter", "minutes have no decimals")

@@ -23,7 +23,14 @@ POSTINGS_BYTES_MAX = 128 * POSTINGS_MAX
 NO_POSTING = bytes(32)
 """Stands for the posting before an account's first."""
 
-ENTRY_KINDS = ("charter", "state", *(kind for kind in ORDER_KINDS if kind != "join"))
+BETWEEN_CIRCLES = ("link", "arrive", "relay")
+"""Entries that no order of a member stands behind: a mirror account for a new agreement, a payment
+that arrived, and one that passed through."""
+ENTRY_KINDS = (
+    *("charter", "state"),
+    *(kind for kind in ORDER_KINDS if kind != "join"),
+    *BETWEEN_CIRCLES,
+)
 """``join`` and ``open`` both leave an ``open`` entry; charter and state are the circle's own."""
 AUTHORITIES = ("circle", "member", "officer", "mandate", "policy", "peer")
 """On whose word an entry stands; "policy" is a claim that nobody objected to in time."""

@@ -35,6 +35,7 @@
         HoldLocked                the hold may not be resolved so, or not yet
         EntryNotReversible        no such transfer, or reversed before
         RequestUnusable           a payment request that is unknown, paid, expired or otherwise
+        RouteUnusable             a payment to another circle that cannot be sent on its way
         AccountBusy               tokens are set aside, so the account cannot be closed
         LimitTooWide              beyond what the charter allows
         CreditLimitExceeded       the account would go further below its limit
@@ -364,6 +365,15 @@ class RequestUnusable(Refused):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The payment request cannot be paid by this order: {reason}.")
+
+
+class RouteUnusable(Refused):
+    """A payment to another circle that no link takes, or whose parts do not fit."""
+
+    code = "route-unusable"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"This payment cannot be sent to the other circle: {reason}.")
 
 
 class AccountBusy(Refused):

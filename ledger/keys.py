@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
+from nacl.bindings import (
+    crypto_core_ed25519_is_valid_point,
+    crypto_sign,
+    crypto_sign_open,
+)
 from nacl.exceptions import CryptoError
 from nacl.signing import SigningKey
 
@@ -33,6 +37,15 @@ POSTING = b"tallystick/posting/v1\0"
 OPENING = b"tallystick/opening/v1\0"
 PAPER = b"tallystick/paper/v1\0"
 INVITATION_CODE = b"tallystick/invitation-code/v1\0"
+LINK = b"tallystick/link/v1\0"
+AGREEMENT = b"tallystick/agreement/v1\0"
+MESSAGE = b"tallystick/message/v1\0"
+STATEMENT = b"tallystick/statement/v1\0"
+PAYMENT = b"tallystick/payment/v1\0"
+COMMIT = b"tallystick/commit/v1\0"
+STATUS = b"tallystick/status/v1\0"
+EXCHANGE = b"tallystick/exchange/v1\0"
+GOSSIP = b"tallystick/gossip/v1\0"
 
 CONTEXTS = (
     CIRCLE,
@@ -49,6 +62,15 @@ CONTEXTS = (
     OPENING,
     PAPER,
     INVITATION_CODE,
+    LINK,
+    AGREEMENT,
+    MESSAGE,
+    STATEMENT,
+    PAYMENT,
+    COMMIT,
+    STATUS,
+    EXCHANGE,
+    GOSSIP,
 )
 
 
@@ -67,9 +89,16 @@ def public_key(seed: bytes) -> bytes:
     return bytes(SigningKey(seed).verify_key)
 
 
+def expand(seed: bytes) -> bytes:
+    """A 32-byte seed with its public key behind it: whoever signs often has it made once."""
+    return seed + public_key(seed)
+
+
 def sign(context: bytes, body: bytes, seed: bytes) -> bytes:
-    """The 64-byte Ed25519 signature over ``context + body`` by the key of a 32-byte seed."""
-    return SigningKey(seed).sign(context + body).signature
+    """The 64-byte Ed25519 signature over ``context + body`` by the key of a 32-byte seed, which
+    may be given as :func:`expand` has it."""
+    secret = seed if len(seed) == KEY_BYTES + KEY_BYTES else expand(seed)
+    return crypto_sign(context + body, secret)[:SIGNATURE_BYTES]
 
 
 def verify(context: bytes, body: bytes, signature: bytes, key: bytes) -> None:

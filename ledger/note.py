@@ -53,9 +53,10 @@ class VerifierKey:
 
     def __post_init__(self) -> None:
         if not is_key_name(self.name):
-            raise InvalidNote(f"{self.name!r:.80} is not a key name: no spaces, plus or controls")
-        if len(self.name.encode()) > KEY_NAME_BYTES_MAX:
-            raise InvalidNote(f"the key name is longer than {KEY_NAME_BYTES_MAX} bytes")
+            raise InvalidNote(
+                f"{self.name!r:.80} is not a key name: 1 to {KEY_NAME_BYTES_MAX} bytes without "
+                "spaces, plus or controls"
+            )
         if self.signature_type not in (ED25519, COSIGNATURE_V1):
             raise InvalidNote(
                 f"key {self.name} has signature type {self.signature_type:#04x}; "
@@ -72,10 +73,12 @@ class VerifierKey:
 
 
 def is_key_name(name: str) -> bool:
-    """Whether it is not empty and has no Unicode space, plus, control character or surrogate."""
-    if not name or "+" in name or _FORBIDDEN_CONTROL.search(name):
+    """Whether it has 1 to 255 bytes, and no Unicode space, plus, control or surrogate."""
+    if not name or "+" in name or _FORBIDDEN_CONTROL.search(name) or not _is_unicode(name):
         return False
-    return _is_unicode(name) and not any(character.isspace() for character in name)
+    return len(name.encode()) <= KEY_NAME_BYTES_MAX and not any(
+        character.isspace() for character in name
+    )
 
 
 def parse_vkey(text: str) -> VerifierKey:

@@ -16,6 +16,7 @@ from ledger.acts import Appoint as Appoint
 from ledger.acts import Assist as Assist
 from ledger.acts import Claim as Claim
 from ledger.acts import Close as Close
+from ledger.acts import Defer as Defer
 from ledger.acts import Dismiss as Dismiss
 from ledger.acts import Enrol as Enrol
 from ledger.acts import Freeze as Freeze
@@ -53,6 +54,8 @@ LIFETIME_MS_MAX = 24 * 3600 * 1000
 
 TREASURY, COMMUNITY, SUSPENSE = 1, 2, 3
 """The accounts every circle has."""
+FIRST_MIRROR = 4
+"""From here to the first member's, accounts mirror what is owed between this circle and another."""
 FIRST_MEMBER = 101
 """Members' accounts and persons are numbered from here."""
 PAPER_PERSON = 1
@@ -181,6 +184,7 @@ _KINDS: dict[str, tuple[type[Any], dict[str, Shape]]] = {
     "release": (Release, {"hold": _index, "evidence": _evidence}),
     "claim": (Claim, {"hold": _index, "amount": _amount}),
     "object": (Object, {"hold": _index}),
+    "defer": (Defer, {"hold": _index}),
     "sell": (Sell, {"amount": _amount, "reference": _reference}),
     "redeem": (Redeem, {"amount": _amount, "reference": _reference}),
     "levy": (Levy, {"legs": _legs}),

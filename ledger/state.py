@@ -11,6 +11,18 @@ from dataclasses import dataclass, field
 
 from ledger.charter import Rules
 from ledger.entry import NO_POSTING
+from ledger.federation.link import (
+    EndLinkHold,
+    FederationChange,
+    Link,
+    LinkHold,
+    PutEvidence,
+    PutLink,
+    PutLinkHold,
+    PutMessage,
+    PutTransit,
+    Transit,
+)
 
 SYSTEM_KINDS = ("treasury", "community", "suspense")
 
@@ -216,6 +228,7 @@ Change = (
     | MarkReversed
     | MarkSlip
     | MarkRequest
+    | FederationChange
 )
 
 
@@ -225,7 +238,10 @@ class State:
 
     New accounts and persons get ``next_account`` and ``next_person``. ``persons`` has their
     devices' keys, ``holdings`` the numbers of their accounts, by person. ``granted`` is the sum of
-    members' credit limits. ``offices`` are pairs (person, office).
+    members' credit limits. ``offices`` are pairs (person, office). ``links`` are by their ids,
+    ``link_holds`` by link and payment; ``transits`` are the payments between circles that are under
+    way or not yet past their deadlines. Of the ``unconfirmed`` links the peers have not said yet,
+    since this state was loaded, where they stand.
     """
 
     circle: bytes
@@ -243,6 +259,10 @@ class State:
     invitations: dict[bytes, Invitation] = field(default_factory=dict)
     offices: set[tuple[int, str]] = field(default_factory=set)
     holdings: dict[int, set[int]] = field(default_factory=dict)
+    links: dict[bytes, Link] = field(default_factory=dict)
+    link_holds: dict[tuple[bytes, bytes], LinkHold] = field(default_factory=dict)
+    transits: dict[bytes, Transit] = field(default_factory=dict)
+    unconfirmed: set[bytes] = field(default_factory=set)
 
     def held_by(self, person: int) -> list[Account]:
         """The accounts a person is a holder of, in the order of their numbers."""
@@ -295,7 +315,15 @@ def apply(state: State, changes: Iterable[Change]) -> None:
                 state.offices.discard((person, office))
             case PutRules(rules):
                 state.rules = rules
-            case MarkReversed() | MarkSlip() | MarkRequest():
+            case PutLink(link):
+                state.links[link.id] = link
+            case PutLinkHold(link_hold):
+                state.link_holds[link_hold.link, link_hold.payment] = link_hold
+            case EndLinkHold(link_id, payment):
+                del state.link_holds[link_id, payment]
+            case PutTransit(transit):
+                state.transits[transit.payment] = transit
+            case MarkReversed() | MarkSlip() | MarkRequest() | PutMessage() | PutEvidence():
                 pass  # history, which lives in the database and is looked up when needed
 
 

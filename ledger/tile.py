@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ledger.errors import InvalidNote, InvalidProof
-from ledger.merkle import Extension, Node, Reader, root
+from ledger.merkle import Extension, Node, Reader, node_hash, root
 from ledger.note import parse_decimal
 
 TILE_HEIGHT = 8
@@ -159,11 +159,42 @@ def node_in_tile(node: Node, data: bytes) -> bytes:
     return tile_root(piece)
 
 
-def tile_reader(tiles: Mapping[Tile, bytes], size: int) -> Reader:
-    """A reader of nodes for ``merkle``'s proofs. It raises InvalidProof where a tile is missing."""
+def nodes_in_tile(data: bytes) -> bytes:
+    """All hashes that follow from a full tile, its own 256 first, then each level's above them.
+
+    :func:`node_in_grown_tile` finds one of them without hashing anything.
+    """
+    row = parse_tile(data, TILE_WIDTH)
+    rows = [data]
+    while len(row) > 1:
+        row = [node_hash(left, right) for left, right in zip(row[::2], row[1::2], strict=True)]
+        rows.append(b"".join(row))
+    return b"".join(rows)
+
+
+def node_in_grown_tile(node: Node, nodes: bytes) -> bytes:
+    """The hash of ``node`` out of :func:`nodes_in_tile` of its tile."""
+    level, index = node
+    height = level % TILE_HEIGHT
+    before = 2 * TILE_WIDTH - (2 * TILE_WIDTH >> height)
+    start = (before + index % (TILE_WIDTH >> height)) * HASH_BYTES
+    return nodes[start : start + HASH_BYTES]
+
+
+def tile_reader(
+    tiles: Mapping[Tile, bytes], size: int, grown: Mapping[Tile, bytes] | None = None
+) -> Reader:
+    """A reader of nodes for ``merkle``'s proofs. It raises InvalidProof where a tile is missing.
+
+    ``grown`` has :func:`nodes_in_tile` of full tiles, which are looked at first.
+    """
+    ready = grown or {}
 
     def read(level: int, index: int) -> bytes:
         tile = tile_of((level, index), size)
+        nodes = ready.get(tile)
+        if nodes is not None:
+            return node_in_grown_tile((level, index), nodes)
         data = tiles.get(tile)
         if data is None:
             raise InvalidProof(f"{format_tile_path(tile)} is missing")

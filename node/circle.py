@@ -9,16 +9,23 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import asyncpg
 import structlog
+from nacl.signing import SigningKey
 from prometheus_client import CollectorRegistry
 
-from ledger.note import make_signer
+from ledger import keys
+from ledger.note import Signer, make_signer
 from node.config import Config
 from node.connections import Connection, Pool
 from node.errors import AnotherWriter, DatabaseUnsuitable
+from node.federation.agreements import open_agreed
+from node.federation.peers import Peers, open_peers
+from node.federation.wishes import grant_forever
+from node.gossip.meetings import Gossip, open_gossip
 from node.keyring import check_keyring, read_keyring
 from node.loading import load
 from node.log_clock import LogClock
@@ -26,10 +33,14 @@ from node.mark import Mark
 from node.migrate import migrate, service_role
 from node.postgres import Postgres, embedded_postgres, running_postgres
 from node.verifier import Verifier
+from node.witness.cosigning import Cosigner, open_cosigner
+from node.witness.logs import witness_key
 from node.writer import CONNECTION_LOST, Writer
 
 POOL_CONNECTIONS_MAX = 8
 PURGE_SECONDS = 600
+REQUEST_KEPT_MS = 24 * 3600 * 1000
+"""How long a payment request that nobody paid can still be read when its time is over."""
 STATEMENT_SECONDS_MAX = 60
 LOCK_SECONDS_MAX = 3
 CLOSE_SECONDS_MAX = 5
@@ -53,7 +64,11 @@ def steady_clock() -> int:
 
 @dataclass(slots=True)
 class Circle:
-    """What the HTTP side works with. ``pool`` reads what is committed; ``writer`` alone writes."""
+    """What the HTTP side works with. ``pool`` reads what is committed; ``writer`` alone writes.
+
+    ``witness`` cosigns the heads of others; ``cosigner`` has those of this log cosigned. ``peers``
+    are the exchanges with other circles; ``gossip`` is what is known of all others.
+    """
 
     config: Config
     writer: Writer
@@ -61,10 +76,23 @@ class Circle:
     pool: Pool
     clock: Callable[[], int]
     registry: CollectorRegistry
+    witness: Signer
+    cosigner: Cosigner
+    peers: Peers
+    gossip: Gossip
 
     @property
     def origin(self) -> str:
         return self.writer.loaded.certificate.origin
+
+    @property
+    def address(self) -> str:
+        """Where others reach this node."""
+        return _address(self.config)
+
+
+def _address(config: Config) -> str:
+    return config.public_url or f"http://{config.host}:{config.port}"
 
 
 @asynccontextmanager
@@ -139,12 +167,28 @@ async def open_circle(
         stack.callback(verifier.close)
         signer = make_signer(loaded.certificate.origin, keyring.log)
         log_clock = LogClock(clock, steady)
-        writer = Writer(connect, signer, mark, log_clock, entropy, loaded, connection)
+        link_key = keys.expand(keyring.link)
+        writer = Writer(connect, signer, mark, log_clock, entropy, loaded, connection, link_key)
         stack.push_async_callback(_close_writer, writer)
         writer.raise_mark()
         watch = _watch_space(writer, config.directory)
-        async with _owned(writer.run(), _purge_forever(pool, clock), watch):
-            yield Circle(config, writer, verifier, pool, clock, CollectorRegistry())
+        witness = Signer(witness_key(loaded.certificate), SigningKey(keyring.witness))
+        cosigner = await stack.enter_async_context(open_cosigner(pool, writer))
+        peers = await stack.enter_async_context(open_peers(writer, pool, clock, keyring, entropy))
+        registry = CollectorRegistry()
+        gossip = await stack.enter_async_context(
+            open_gossip(peers, cosigner, _address(config), registry)
+        )
+        work = (
+            *(writer.run(), _purge_forever(pool, clock), watch),
+            *(cosigner.run(), peers.run(), gossip.run()),
+        )
+        granting = grant_forever(pool, writer, keyring, partial(open_agreed, writer, pool))
+        async with _owned(*work, granting):
+            yield Circle(
+                *(config, writer, verifier, pool, clock, registry),
+                *(witness, cosigner, peers, gossip),
+            )
 
 
 @asynccontextmanager
@@ -230,11 +274,23 @@ async def _purge_forever(pool: Pool, clock: Callable[[], int]) -> None:
 
 
 async def purge(pool: Pool, now: int) -> None:
-    """Drop what has expired: verdicts of orders that can no longer be sent, and sessions.
+    """Drop what has expired: verdicts of orders that can no longer be sent, payment requests that
+    nobody paid until a day after their time, and sessions.
 
-    An order is over by log time, which never goes back. By a clock that is ahead for a while,
-    orders would be forgotten that can be sent again when it is right.
+    An order or a request is over by log time, which never goes back. By a clock that is ahead for a
+    while, orders would be forgotten that can be sent again when it is right.
     """
     await pool.execute("DELETE FROM verdicts WHERE expires < (SELECT log_time FROM head)")
+    await pool.execute(
+        """
+        WITH over AS (
+            SELECT id FROM requests, head WHERE paid_by IS NULL AND expires < log_time - $1
+        ), texts AS (
+            DELETE FROM request_texts WHERE request IN (SELECT id FROM over)
+        )
+        DELETE FROM requests WHERE id IN (SELECT id FROM over)
+        """,
+        REQUEST_KEPT_MS,
+    )
     await pool.execute("DELETE FROM sessions WHERE expires < $1", now)
     await pool.execute("DELETE FROM session_nonces WHERE expires < $1", now)

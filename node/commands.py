@@ -23,6 +23,7 @@ from node.api.app import build
 from node.circle import database, open_circle, wall_clock
 from node.config import read_config, write_config
 from node.errors import AlreadyInitialised
+from node.federation.commands import peer
 from node.founding_options import FoundingOptions
 from node.http.serve import serve as serve_http
 from node.keyring import write_keyring
@@ -30,6 +31,7 @@ from node.logs import configure_logs
 from node.migrate import check_schema_name, migrate
 from node.running import DIRECTORY, run
 from node.upkeep import check, erase, export
+from node.witness.commands import witness
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -84,7 +86,10 @@ def _founding_flags(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--listen", default="127.0.0.1:8470", show_default=True, help="Where to listen.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def init(directory: Path, schema: str, listen: str, as_json: bool, **chosen: Any) -> None:
-    """Make a circle: its keys, its charter, and the first coordinator's invitation."""
+    """Make a circle: keys, charter, and the first invitation.
+
+    That is the first coordinator's. It is printed with two keys, and kept nowhere else.
+    """
 
     async def job() -> None:
         options = FoundingOptions(**chosen)
@@ -193,5 +198,5 @@ def serve(directory: Path) -> None:
     run(job)
 
 
-for command in (check, export, erase):
+for command in (check, export, erase, witness, peer):
     tallyd.add_command(command)

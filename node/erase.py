@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from ledger import orders
 from ledger.entry import decode_postings
 from ledger.errors import PersonUnknown
+from ledger.federation.evidence import PEER_AUTHORITIES
 from ledger.orders import FIRST_MEMBER, Order
 from node.connections import Connection
 from node.errors import NotErasable
@@ -103,6 +104,9 @@ async def _delete_texts(connection: Connection, person: int) -> int:
         person,
         prefetch=SCAN_ROWS,
     ):
+        if row["authority"] in PEER_AUTHORITIES:
+            doomed.append(row["entry"])  # what came with a payment to them from another circle
+            continue
         order = orders.parse(row["wire"]).order
         own = row["person"] == person and (
             row["authority"] not in ("officer", "mandate") or _is_naming(order)

@@ -11,10 +11,12 @@
         DatabaseUnsuitable        settings or a schema that this node must not run on
         NotInitialised            no circle was made here yet
         AlreadyInitialised        something is here already
+        CannotListen              the port is taken, or not this node's to take
       Unavailable               no verdict now; the same order may be sent again
         Overloaded                more orders wait than the node takes
         Frozen                    the node only reads, until somebody mends what it found
         Quarantined               this order makes the database fail, so it is set apart
+        NotCosigned               no head has the cosignatures that the circle asks for
       RequestError              refused at the HTTP edge; no handler ran
         HttpMalformed             not HTTP/1.1 as RFC 9112 has it
         HeadersTooLarge           a request line or header field beyond the limit
@@ -31,8 +33,15 @@
         NotYours                  there, and not for the one who asks
         TooManyOpenRequests       an account has as many open payment requests as it may
         SessionRefused            a session opening that is not accepted, or a token that is over
+        LogNotWitnessed           a head of a log that this node does not witness
+        CheckpointUnsigned        a head that its log did not sign
+        CheckpointInconsistent    a head that does not continue the one cosigned last
+      WitnessUnusable           a witness, or a log to witness, that cannot be added or asked
+      NoWay                     no link has room for a payment to that circle now
+      PeerRefused               an agreement with another circle that does not come about
       NotErasable               a person who is still a member, or an officer
       InternalError             a fault of the node's own, told without its details
+      RecordsDamaged            a row is missing that the log says is there
 """
 
 from __future__ import annotations
@@ -122,6 +131,19 @@ class AlreadyInitialised(NodeUnfit):
         super().__init__(f"{directory} is not empty; a new circle needs a directory of its own.")
 
 
+class CannotListen(NodeUnfit):
+    """The address to listen on is taken, or not this node's to take. ``reason`` says which."""
+
+    code = "cannot-listen"
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        self.host, self.port, self.reason = host, port, reason
+        super().__init__(
+            f"The node cannot listen on port {port} of {host}: {reason}. Another port is chosen by "
+            "the setting listen in node.toml, or by TALLYD_LISTEN."
+        )
+
+
 class Unavailable(TallystickError):
     """The node gives no verdict now; the same order may be sent again later."""
 
@@ -154,6 +176,18 @@ class Quarantined(Unavailable):
     def __init__(self, order_id: str) -> None:
         self.order_id = order_id
         super().__init__(f"The order {order_id} cannot be stored; tell the node's operator.")
+
+
+class NotCosigned(Unavailable):
+    """No head of the log has as many cosignatures as the circle asks for, or it has none yet."""
+
+    code = "not-cosigned"
+
+    def __init__(self, needed: int) -> None:
+        self.needed = needed
+        super().__init__(
+            f"No head of this log has the {needed} cosignatures yet that its circle asks for."
+        )
 
 
 class RequestError(TallystickError):
@@ -318,6 +352,71 @@ class SessionRefused(RequestError):
         super().__init__(f"You are not signed in: {reason}; sign in again.")
 
 
+class LogNotWitnessed(RequestError):
+    """A head of a log that this node was not asked to witness (C2SP tlog-witness)."""
+
+    code = "log-not-witnessed"
+
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+        super().__init__(f"This node is no witness of the log {origin!r:.270}; ask its operator.")
+
+
+class CheckpointUnsigned(RequestError):
+    """A head for a witness, without a good signature of its log's known key."""
+
+    code = "checkpoint-unsigned"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The log did not sign this checkpoint: {reason}.")
+
+
+class CheckpointInconsistent(RequestError):
+    """A head for a witness that does not continue, or does not prove to, what it cosigned last."""
+
+    code = "checkpoint-inconsistent"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The checkpoint does not continue the one cosigned last: {reason}.")
+
+
+class WitnessUnusable(TallystickError):
+    """A witness, or a log to witness, that cannot be added, asked or believed.
+
+    ``witness`` is its address or its name.
+    """
+
+    code = "witness-unusable"
+
+    def __init__(self, witness: str, reason: str) -> None:
+        self.witness, self.reason = witness, reason
+        super().__init__(f"{witness} cannot be used: {reason}.")
+
+
+class NoWay(TallystickError):
+    """No way to another circle has room for as much at the moment."""
+
+    code = "no-way"
+
+    def __init__(self, circle: str) -> None:
+        self.circle = circle
+        super().__init__(
+            f"There is no way to {circle} with room for as much at the moment; try less, or later."
+        )
+
+
+class PeerRefused(TallystickError):
+    """An agreement with another circle that does not come about. ``reason`` is half a sentence."""
+
+    code = "peer-refused"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The two circles do not come together on this: {reason}.")
+
+
 class NotErasable(TallystickError):
     """A person who still holds an open account or an office, so their name is still needed."""
 
@@ -339,3 +438,19 @@ class InternalError(TallystickError):
 
     def __init__(self) -> None:
         super().__init__("Something went wrong on the node's side; its log says what.")
+
+
+class RecordsDamaged(TallystickError):
+    """Something is missing from the node's database that its log says is there.
+
+    ``missing`` names it. Nothing is lost to whoever kept receipts; its operator has to act.
+    """
+
+    code = "records-damaged"
+
+    def __init__(self, missing: str) -> None:
+        self.missing = missing
+        super().__init__(
+            f"The node's records are damaged: {missing} is missing. Tell its operator, who has to "
+            "run: tallyd check"
+        )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ledger import merkle
 from ledger.charter import Certificate, Charter, decode_charter, decode_rules
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.entry import decode_leaf
+from ledger.federation.link import Link
 from ledger.merkle import Frontier
 from ledger.note import ED25519, VerifierKey
 from ledger.orders import FIRST_MEMBER
@@ -22,23 +23,30 @@ from ledger.state import (
 from ledger.tile import TILE_WIDTH, Tile, partial_tiles, tile_reader, tile_root
 from node.connections import Connection
 from node.errors import DatabaseUnsuitable
+from node.federation.loading import load_federation
+from node.upper_tiles import UpperTiles
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest committed head: the signed note, and the tree's right edge under it."""
+    """The newest committed head: the signed note, and the tree's right edge under it.
+
+    ``upper`` are tiles above the lowest that were read before, which never change.
+    """
 
     size: int
     checkpoint: str
     frontier: Frontier
     partial: dict[Tile, bytes]
+    upper: UpperTiles
 
 
 @dataclass(slots=True)
 class Loaded:
     """A circle as stored. ``head`` is what is committed; ``state`` may be ahead of it in mid-batch.
 
-    ``highest`` is per device the greatest nonce with a remembered verdict.
+    ``highest`` is per device the greatest nonce with a remembered verdict; ``links`` are those of
+    the state as they are committed.
     """
 
     charter: Charter
@@ -46,6 +54,7 @@ class Loaded:
     state: State
     head: Head
     highest: dict[bytes, int]
+    links: dict[bytes, Link] = field(default_factory=dict)
 
     @property
     def log_key(self) -> VerifierKey:
@@ -68,6 +77,7 @@ async def load(connection: Connection) -> Loaded:
         await _load_accounts(connection, state)
         await _load_people(connection, state)
         await _load_open_things(connection, state)
+        await load_federation(connection, state)
         partial = await _load_edge(connection, state.size)
         highest = {
             row["device"]: row["nonce"]
@@ -76,8 +86,8 @@ async def load(connection: Connection) -> Loaded:
             )
         }
     frontier = merkle.frontier_from(tile_reader(partial, state.size), state.size)
-    newest = Head(state.size, head["checkpoint"], frontier, partial)
-    loaded = Loaded(charter, certificate, state, newest, highest)
+    newest = Head(state.size, head["checkpoint"], frontier, partial, UpperTiles())
+    loaded = Loaded(charter, certificate, state, newest, highest, dict(state.links))
     signed = open_checkpoint(newest.checkpoint, [loaded.log_key])
     stored = Checkpoint(certificate.origin, head["size"], head["root"])
     edge = frontier.root, b"".join(frontier.hashes)

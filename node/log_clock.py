@@ -27,9 +27,16 @@ class LogClock:
         """
         now = self.wall()
         drift = now - self.steady()
-        if self._drift is None:
-            self._drift = drift
-        if now < last - BACK_MS_MAX or drift - self._drift > AHEAD_MS_MAX:
+        if not self._believes(now, drift, last):
             return None
         self._drift = drift
         return max(now, last)
+
+    def is_believed(self, last: int) -> bool:
+        """Whether :meth:`read` would give a time now; asking changes nothing."""
+        now = self.wall()
+        return self._believes(now, now - self.steady(), last)
+
+    def _believes(self, now: int, drift: int, last: int) -> bool:
+        usual = drift if self._drift is None else self._drift
+        return now >= last - BACK_MS_MAX and drift - usual <= AHEAD_MS_MAX

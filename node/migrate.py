@@ -85,7 +85,9 @@ async def _grant(connection: Connection, schema: str) -> None:
     await connection.execute(f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA {schema} TO {role}")
     changing = (
         "head, accounts, verdicts, rules, holders, devices, holds, mandates, invitations, offices, "
-        "requests, people, personal, request_texts, sessions, session_nonces"
+        "requests, people, personal, request_texts, sessions, session_nonces, witnessed_logs, "
+        "witnesses, cosigning, links, link_holds, transits, "
+        "peer_invitations, peers, wishes, gossip_records"
     )
     await connection.execute(f"GRANT UPDATE, DELETE ON {changing} TO {role}")
     await connection.execute(f"REVOKE INSERT ON migrations FROM {role}")

@@ -11,11 +11,14 @@ from ledger.append import Entry, pack_postings
 from ledger.decide import Facts, KnownRequest, Prior, Transfer
 from ledger.declarations import open_request
 from ledger.entry import decode_postings
+from ledger.federation.link import FederationChange
 from ledger.state import Account, PutAccount
 from ledger.tile import Tile
+from node import crash_points
 from node.changes import write_changes
 from node.connections import Connection
 from node.errors import HeadMoved
+from node.federation.changes import write_federation
 
 
 @dataclass(slots=True)
@@ -79,7 +82,7 @@ async def _transfers(connection: Connection, entries: list[int]) -> dict[int, Tr
         """
         SELECT index, wire, authority, postings, reversals.entry IS NOT NULL AS reversed
         FROM entries LEFT JOIN reversals ON reversals.entry = index
-        WHERE index = ANY($1) AND wire <> ''
+        WHERE index = ANY($1) AND wire <> '' AND authority NOT IN ('peer', 'circle')
         """,
         entries,
     )
@@ -116,13 +119,17 @@ class VerdictRow(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """All that one commit writes. ``texts`` and ``names`` are by entry: (person, ...)."""
+    """All that one commit writes. ``texts`` and ``names`` are by entry: (person, ...).
+
+    ``changes`` are those between circles, of entries and without one.
+    """
 
     old_size: int
     entries: list[Entry] = field(default_factory=list)
     verdicts: list[VerdictRow] = field(default_factory=list)
     texts: list[tuple[int, int, Text]] = field(default_factory=list)
     names: list[tuple[int, str, str]] = field(default_factory=list)
+    changes: list[FederationChange] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +154,18 @@ async def commit(
 
     Raises HeadMoved when another writer was there first; asyncpg's errors otherwise.
     """
+    crash_points.reach("commit-before")
+    await _commit(connection, batch, head, tiles, accounts)
+    crash_points.reach("commit-after")
+
+
+async def _commit(
+    connection: Connection,
+    batch: Batch,
+    head: NewHead | None,
+    tiles: Mapping[Tile, bytes],
+    accounts: Mapping[int, Account],
+) -> None:
     async with connection.transaction():
         if head is None:
             await _check_head(connection, batch.old_size)
@@ -155,10 +174,12 @@ async def commit(
             await _write_accounts(connection, batch.entries, accounts)
             await _write_entries(connection, batch.entries)
             await _write_tiles(connection, tiles)
-            for entry in batch.entries:
-                if entry.changes:
-                    await write_changes(connection, entry.number, entry.changes)
+            changed = [(entry.number, entry.changes) for entry in batch.entries if entry.changes]
+            if changed:
+                await write_changes(connection, changed)
             await _write_people(connection, batch)
+        if batch.changes:
+            await write_federation(connection, batch.changes)
         if batch.verdicts:
             await _write_verdicts(connection, batch.verdicts)
 

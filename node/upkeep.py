@@ -25,7 +25,7 @@ from node.running import DIRECTORY, run
 @DIRECTORY
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check(directory: Path, as_json: bool) -> None:
-    """Replay the whole log with a second model, and compare every table with it.
+    """Replay the log with a second model, and compare all tables.
 
     A node may be serving meanwhile. Ends with status 1 when anything is wrong.
     """
@@ -87,7 +87,10 @@ def _tell_check(result: CheckResult) -> None:
     help="A new file; otherwise it is printed.",
 )
 def export(directory: Path, person: int | None, output: Path | None) -> None:
-    """Write out the log, as lines of JSON, or everything held on one person, as one JSON object."""
+    """Write out the log, or everything that is held on one person.
+
+    The log is lines of JSON, a person one JSON object.
+    """
 
     async def job() -> None:
         config = read_config(directory)
@@ -116,9 +119,10 @@ def _show_export(progress: Exported) -> None:
 @click.argument("person", type=click.IntRange(1, 2**53 - 1))
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def erase(directory: Path, person: int, yes: bool) -> None:
-    """Forget a person: their name, and what was written by and about them. The sums stay.
+    """Forget a person: the name and the texts. The sums stay.
 
-    PERSON is their number. Their accounts have to be closed before. It cannot be undone.
+    Gone is what was written by and about them. PERSON is their number. Their accounts have to be
+    closed before. It cannot be undone.
     """
 
     async def job() -> None:

@@ -8,11 +8,10 @@ goes wrong in between, it throws the state away and reads it again: nothing half
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 import structlog
@@ -22,22 +21,37 @@ from ledger.append import Entry, append, state_entry
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.decide import Decision, Facts, Prior, decide_order
 from ledger.errors import Refused, TallystickError
+from ledger.federation.forget import forget
+from ledger.federation.link import FederationChange, PutLink
 from ledger.note import Signer
-from ledger.orders import SignedOrder
-from ledger.state import State
+from ledger.state import apply
+from node import crash_points
 from node.connections import Connection
 from node.errors import Frozen, HistoryLost, NodeUnfit, Overloaded, Quarantined
+from node.federation.changes import sign_messages
 from node.loading import Head, Loaded, load
 from node.log_clock import LogClock
 from node.mark import Mark, Marked
-from node.store import Batch, Needs, NewHead, Text, VerdictRow, commit, look_up
+from node.store import Batch, Needs, NewHead, VerdictRow, commit, look_up
+from node.work import (
+    Accepted,
+    Outcome,
+    Parcel,
+    PeerEvent,
+    Stepped,
+    Submission,
+    Work,
+    encode_refusal,
+    is_timely,
+)
 
 BATCH_ORDERS_MAX = 2000
 QUEUE_ORDERS_MAX = 20_000
 RECONNECT_SECONDS = 0.2
 RECONNECT_SECONDS_MAX = 5.0
 QUARANTINED_MAX = 10_000
-DAY_MS = 24 * 3600 * 1000
+HOUR_MS = 3600 * 1000
+DAY_MS = 24 * HOUR_MS
 
 CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
@@ -49,35 +63,6 @@ CONNECTION_LOST = (
 """The database is away, going down, full or a standby: the batch is tried again when it is back."""
 
 log = structlog.get_logger()
-
-
-class Submission(NamedTuple):
-    """An order whose signatures were verified, its text, and a new member's names out of it."""
-
-    signed: SignedOrder
-    text: Text | None = None
-    handle: str = ""
-    name: str = ""
-
-
-class Accepted(NamedTuple):
-    """An order's entry, its inclusion proof as tlog-proof lines, and the head it is under."""
-
-    entry: Entry
-    proof_lines: str
-    checkpoint: str
-
-
-Outcome = Accepted | Prior | TallystickError
-"""What an order came to; a Prior is the answer given before to the very same order."""
-
-
-@dataclass(slots=True)
-class Parcel:
-    """The orders of one request, answered together."""
-
-    submissions: Sequence[Submission]
-    answer: asyncio.Future[list[Outcome]]
 
 
 @dataclass(slots=True)
@@ -93,7 +78,8 @@ class _Draft:
 class Writer:
     """Owns the writing connection and the circle's state. :meth:`run` is its one task.
 
-    ``connect`` opens a connection that holds the circle's lock; ``entropy`` gives random bytes.
+    ``connect`` opens a connection that holds the circle's lock; ``entropy`` gives random bytes;
+    ``link_seed`` signs what is sent to other circles. ``outbox`` is set when a link has changed.
     """
 
     connect: Callable[[], Awaitable[Connection]]
@@ -103,7 +89,9 @@ class Writer:
     entropy: Callable[[int], bytes]
     loaded: Loaded
     connection: Connection
+    link_seed: bytes = field(default=b"", repr=False)
     frozen: str | None = None
+    outbox: asyncio.Event = field(default_factory=asyncio.Event)
     _queue: deque[Parcel] = field(default_factory=deque)
     _queued: int = 0
     _writing: list[Parcel] = field(default_factory=list)
@@ -115,7 +103,7 @@ class Writer:
         """How many orders wait for the next batch."""
         return self._queued
 
-    async def submit(self, submissions: Sequence[Submission]) -> list[Outcome]:
+    async def submit(self, submissions: Sequence[Work]) -> list[Outcome]:
         """Have orders decided, in this order; returns one outcome each, after the commit.
 
         Raises Overloaded or Frozen: then nothing was decided, and the same may be sent again.
@@ -181,6 +169,7 @@ class Writer:
             # Not the connection: something in the batch. Find it, and let the others through.
             _log_fault("batch_failed", error, orders=len(submissions))
             outcomes = await self._one_by_one(submissions)
+        crash_points.reach("answer-before")
         start = 0
         for parcel in parcels:
             end = start + len(parcel.submissions)
@@ -188,7 +177,7 @@ class Writer:
                 parcel.answer.set_result(outcomes[start:end])
             start = end
 
-    async def _persist(self, submissions: Sequence[Submission]) -> list[Outcome]:
+    async def _persist(self, submissions: Sequence[Work]) -> list[Outcome]:
         """Attempt a batch until its outcome is known; a lost connection leaves it unknown.
 
         What was committed after all is found again by its nonces. Other failures are raised, with
@@ -217,7 +206,7 @@ class Writer:
             delay = min(2 * delay, RECONNECT_SECONDS_MAX)
             await self._recover()
 
-    async def _one_by_one(self, submissions: Sequence[Submission]) -> list[Outcome]:
+    async def _one_by_one(self, submissions: Sequence[Work]) -> list[Outcome]:
         """Each order in a transaction of its own, so that only the one at fault is set apart.
 
         It is remembered, unless all failed: then the fault is not the orders'.
@@ -230,12 +219,12 @@ class Writer:
             except NodeUnfit:
                 raise
             except Exception as error:
-                order_id = submission.signed.id.hex()
-                _log_fault("order_quarantined", error, order=order_id)
-                failed.append(submission.signed.id)
-                outcomes.append(Quarantined(order_id))
+                name = submission.signed.id if isinstance(submission, Submission) else b""
+                _log_fault("order_quarantined", error, order=name.hex())
+                failed.append(name)
+                outcomes.append(Quarantined(name.hex()))
         if len(failed) < len(submissions) and len(self._quarantined) < QUARANTINED_MAX:
-            self._quarantined.update(failed)
+            self._quarantined.update(name for name in failed if name)
         return outcomes
 
     async def _recover(self) -> None:
@@ -268,7 +257,7 @@ class Writer:
         if marked != newest:
             self.mark.write(newest)
 
-    async def _attempt(self, submissions: Sequence[Submission]) -> list[Outcome]:
+    async def _attempt(self, submissions: Sequence[Work]) -> list[Outcome]:
         """Decide and commit one batch. Raises asyncpg's errors, with the state then spoilt."""
         state = self.loaded.state
         facts = await look_up(self.connection, self._needs(submissions))
@@ -277,8 +266,9 @@ class Writer:
             return [Frozen("its clock jumped; set it right and start it again")] * len(submissions)
         draft = self._decide(submissions, facts, now)
         if not draft.batch.entries:
-            if draft.batch.verdicts:
+            if draft.batch.verdicts or draft.batch.changes:
                 await commit(self.connection, draft.batch, None, {}, state.accounts)
+                self._publish(draft.batch)
             return [outcome for outcome in draft.outcomes if outcome is not None]
         leaves = [merkle.leaf_hash(entry.leaf) for entry in draft.batch.entries]
         extension = merkle.extend(self.loaded.head.frontier, leaves)
@@ -290,17 +280,28 @@ class Writer:
         new_head = NewHead(state.size, extension.root, now, frontier, checkpoint)
         await commit(self.connection, draft.batch, new_head, full, state.accounts)
         self.mark.write(Marked(state.size, extension.root))
-        self.loaded.head = Head(state.size, checkpoint, extension.frontier, partial)
+        crash_points.reach("mark-after")
+        upper = self.loaded.head.upper
+        self.loaded.head = Head(state.size, checkpoint, extension.frontier, partial, upper)
+        self._publish(draft.batch)
         lines = extension.proof_lines()
         first = draft.batch.old_size
         for place, entry in draft.accepted:
             draft.outcomes[place] = Accepted(entry, lines[entry.number - first], checkpoint)
         return [outcome for outcome in draft.outcomes if outcome is not None]
 
-    def _needs(self, submissions: Sequence[Submission]) -> Needs:
+    def _publish(self, batch: Batch) -> None:
+        """After the commit: let what was written between circles be seen, and be sent."""
+        if any(type(change) is PutLink for change in batch.changes):
+            self.loaded.links = dict(self.loaded.state.links)
+            self.outbox.set()
+
+    def _needs(self, submissions: Sequence[Work]) -> Needs:
         needs = Needs()
         highest = self.loaded.highest
         for submission in submissions:
+            if isinstance(submission, PeerEvent):
+                continue
             header, act = submission.signed.order
             if header.nonce <= highest.get(header.device, -1):
                 needs.nonces.append((header.device, header.nonce))
@@ -314,24 +315,30 @@ class Writer:
                 needs.requests.append(act.request[0])
         return needs
 
-    def _decide(self, submissions: Sequence[Submission], facts: Facts, now: int) -> _Draft:
+    def _decide(self, submissions: Sequence[Work], facts: Facts, now: int) -> _Draft:
         loaded, state = self.loaded, self.loaded.state
         batch = Batch(state.size)
         draft = _Draft(batch)
         secrets = self.entropy(32 * (len(submissions) + 1))
         if now // DAY_MS > state.log_time // DAY_MS and any(
-            _is_timely(state, submission.signed, now) for submission in submissions
+            isinstance(item, Submission) and is_timely(state, item.signed, now)
+            for item in submissions
         ):
             batch.entries.append(state_entry(state, secrets[-32:], now))
+        if now // HOUR_MS > state.log_time // HOUR_MS:
+            forget(state, now)
         for place, submission in enumerate(submissions):
+            secret = secrets[32 * place : 32 * place + 32]
+            if isinstance(submission, PeerEvent):
+                draft.outcomes.append(self._step(batch, submission, secret, now))
+                continue
             signed = submission.signed
             header = signed.order.header
             if signed.id in self._quarantined:
                 draft.outcomes.append(Quarantined(signed.id.hex()))
                 continue
-            verdict = decide_order(state, facts, signed, now, submission.handle)
+            verdict = decide_order(state, facts, signed, now, submission.handle, submission.route)
             if type(verdict) is Decision:
-                secret = secrets[32 * place : 32 * place + 32]
                 entry = append(state, verdict, signed.wire, header.text, secret, now)
                 self._record(batch, submission, entry)
                 draft.accepted.append((place, entry))
@@ -352,7 +359,30 @@ class Writer:
                 loaded.highest[header.device] = header.nonce
         return draft
 
+    def _step(self, batch: Batch, event: PeerEvent, secret: bytes, now: int) -> Outcome:
+        """Decide something between circles, and write what it comes to into the batch."""
+        state = self.loaded.state
+        try:
+            step = event.step(state, now)
+        except TallystickError as error:
+            return error.with_traceback(None)
+        number = None
+        if step.entry is not None:
+            entry = append(state, step.entry, step.wire, step.personal, secret, now)
+            batch.entries.append(entry)
+            number = entry.number
+            if event.text is not None and step.personal:
+                batch.texts.append((number, event.person, event.text))
+        apply(state, step.changes)
+        batch.changes += sign_messages(step.changes, self.link_seed)
+        if event.confirms and not step.fault:
+            state.unconfirmed.discard(event.confirms)
+        return Stepped(number, step.fault)
+
     def _record(self, batch: Batch, submission: Submission, entry: Entry) -> None:
+        if entry.changes:
+            between = [each for each in entry.changes if isinstance(each, FederationChange)]
+            batch.changes += sign_messages(between, self.link_seed)
         batch.entries.append(entry)
         header = submission.signed.order.header
         person = header.person
@@ -368,21 +398,3 @@ def _log_fault(event: str, error: Exception, **fields: Any) -> None:
     if isinstance(error, asyncpg.PostgresError):
         error.detail = None
     log.error(event, exc_info=error, **fields)
-
-
-def _is_timely(state: State, signed: SignedOrder, now: int) -> bool:
-    """Whether a device of this circle, too, takes ``now`` for a time at which its order lives.
-
-    Only then does the log move on to another day: the clock of a node that was just started may be
-    years ahead, and log time never goes back.
-    """
-    header, act = signed.order
-    known = header.device in state.devices or (
-        type(act) is orders.Join and act.invitation in state.invitations
-    )
-    return known and now < header.expires <= now + orders.LIFETIME_MS_MAX
-
-
-def encode_refusal(refusal: TallystickError) -> str:
-    """A refusal as it is remembered: its code, its sentence, and its attributes."""
-    return json.dumps({"code": refusal.code, "detail": str(refusal), **vars(refusal)})

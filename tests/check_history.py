@@ -6,17 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ledger import merkle, tile
+from ledger import keys, merkle, tile
 from ledger.append import Entry, append
 from ledger.charter import encode_rules, origin_of
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.decide import Decision
 from ledger.declarations import sign_request
 from ledger.entry import decode_leaf
+from ledger.federation.link import FederationChange
 from ledger.merkle import EMPTY_FRONTIER, Frontier
 from ledger.note import make_signer
 from ledger.orders import (
     COMMUNITY,
+    FIRST_MEMBER,
     TREASURY,
     Amend,
     Appoint,
@@ -201,8 +203,14 @@ class Edge:
     partial: dict[Tile, bytes] = field(default_factory=dict)
 
 
-async def store(connection: Connection, circle: Circle, edge: Edge) -> None:
-    """Write the entries that are not stored yet, as the writer would, in one batch."""
+async def store(
+    connection: Connection,
+    circle: Circle,
+    edge: Edge,
+    changes: Sequence[FederationChange] = (),
+) -> None:
+    """Write the entries that are not stored yet, as the writer would, in one batch, and what
+    ``changes`` between circles beside them."""
     start, state = edge.frontier.size, circle.state
     extension = merkle.extend(edge.frontier, circle.leaf_hashes[start:])
     partial, full = tile.fill_tiles(edge.partial, extension)
@@ -216,17 +224,56 @@ async def store(connection: Connection, circle: Circle, edge: Edge) -> None:
         sign_checkpoint(checkpoint, make_signer(origin, seed("log"))),
     )
     entries = circle.entries[start:]
-    batch = Batch(start, entries, [], _texts(entries))
+    texts, names = _texts(circle, entries), _names(circle, entries)
+    batch = Batch(start, entries, [], texts, names, list(changes))
     async with connection.transaction():
         await _store_requests(connection, circle)
         await commit(connection, batch, head, full, state.accounts)
     edge.frontier, edge.partial = extension.frontier, partial
 
 
-def _texts(entries: Sequence[Entry]) -> list[tuple[int, int, Text]]:
+def naming(handle: str) -> Text:
+    """What somebody new is called."""
+    return Text(salt(f"the name of {handle}"), f"{handle}\n{handle.title()} of the town".encode())
+
+
+def named(handle: str) -> tuple[bytes]:
+    """The commitment to it."""
+    text = naming(handle)
+    return (keys.text_commitment(text.salt, text.body),)
+
+
+def _is_named(circle: Circle, entry: Entry) -> bool:
+    """Whether it commits to a new person's name; elsewhere such a name is as good as erased."""
+    handle = circle.handles.get(entry.number)
+    return bool(handle) and decode_leaf(entry.leaf).personal == named(handle or "")
+
+
+def _texts(circle: Circle, entries: Sequence[Entry]) -> list[tuple[int, int, Text]]:
     """Whose they are does not matter here."""
-    text = Text(salt("reason"), b"as the meeting decided")
-    return [(each.number, 0, text) for each in entries if decode_leaf(each.leaf).personal]
+    reason = Text(salt("reason"), b"as the meeting decided")
+    texts = []
+    for each in entries:
+        handle = circle.handles.get(each.number)
+        if each.authority == "peer":
+            continue  # those of payments between circles are as good as erased
+        if _is_named(circle, each):
+            texts.append((each.number, 0, naming(handle or "")))
+        elif decode_leaf(each.leaf).personal and not handle:
+            texts.append((each.number, 0, reason))
+    return texts
+
+
+def _names(circle: Circle, entries: Sequence[Entry]) -> list[tuple[int, str, str]]:
+    """The names of those who came and were not erased."""
+    new = [number for number, handle in sorted(circle.handles.items()) if handle]
+    numbered = dict(zip(new, range(FIRST_MEMBER, circle.state.next_person), strict=True))
+    names = []
+    for each in entries:
+        if _is_named(circle, each):
+            handle, _, name = naming(circle.handles[each.number]).body.decode().partition("\n")
+            names.append((numbered[each.number], handle, name))
+    return names
 
 
 async def _store_requests(connection: Connection, circle: Circle) -> None:

@@ -20,6 +20,7 @@ from ledger.orders import (
     Assist,
     Claim,
     Close,
+    Defer,
     Dismiss,
     Enrol,
     Freeze,
@@ -55,13 +56,13 @@ from tests.circle import DAY, HOUR, MINUTE, PAPER, REASON, Circle, Person, key, 
 
 OFFICERS_ACTS = frozenset(
     "Sell Redeem Levy Payout Reverse Invite Uninvite Open Close Limits Holder Assist Appoint "
-    "Dismiss Amend".split()
+    "Dismiss Amend Defer".split()
 )
 WITHOUT_ACCOUNT = frozenset(
     "Reverse Invite Uninvite Join Open Enrol Revoke Freeze Thaw Veto Unmandate Appoint Dismiss "
     "Amend".split()
 )
-BESIDE_THE_LOG = ("handle-taken", "request-unusable", "order-unacceptable")
+BESIDE_THE_LOG = ("handle-taken", "request-unusable", "route-unusable", "order-unacceptable")
 """What the ledger looks up and the log does not show."""
 
 
@@ -70,6 +71,9 @@ def row_of(written: Entry) -> Row:
     packed = pack_postings(written.packed)
     head = (written.number, written.log_time, written.leaf, written.authority)
     return (*head, written.wire, written.secret, packed)
+
+
+UNITS_LIKE_FIGURES = (b"2nd hour", b"-", b" x", b"x  y", "cafe\u0301".encode(), "x\u00bd".encode())
 
 
 @dataclass(slots=True)
@@ -330,6 +334,7 @@ class Readings:
                 lambda: Claim(number, amount),
                 lambda: Claim(self._hold_number(), pick((1, 5))),
                 lambda: Object(number),
+                lambda: Defer(number),
             )
         )()
 
@@ -394,6 +399,7 @@ class Readings:
             community_floor=pick((-5000, -50_000)),
             device_cap=pick((500, 900)),
             unit_scale=pick((2,) * 20 + (3,)),
+            unit_name=pick((b"token",) * 20 + UNITS_LIKE_FIGURES),
         )
         return pick(
             (

@@ -33,15 +33,16 @@ from client.keystore import KeyStore
 from client.member import open_member, unix_ms
 from client.records import Membership
 from ledger import keys, merkle, tile
-from ledger.append import append
+from ledger.append import Entry, append
 from ledger.checkpoint import Checkpoint, sign_checkpoint
 from ledger.codec import to_base64url
 from ledger.decide import Decision
+from ledger.federation.link import FederationChange
 from ledger.note import make_signer
 from ledger.orders import Act, Header, Order, Pay, SignedOrder, kind_of, sign_order
 from node.config import read_config
 from node.connections import Connection
-from node.keyring import read_keyring
+from node.keyring import Keyring, read_keyring
 from node.loading import Loaded, load
 from node.postgres import embedded_postgres, running_postgres
 from node.store import Batch, NewHead, commit
@@ -215,6 +216,11 @@ class DishonestOperator:
         """Ben's."""
         return self.circle.ben.accounts[0]
 
+    @property
+    def keyring(self) -> Keyring:
+        """The node's own secret keys."""
+        return read_keyring(self._node.directory / "keys")
+
     def entry(self, seq: int) -> int:
         """The entry of a line on Ben's account."""
         return self.circle.entries[seq]
@@ -272,12 +278,24 @@ class DishonestOperator:
         self, connection: Connection, loaded: Loaded, wire: bytes, decision: Decision
     ) -> None:
         """Write an entry that nobody decided: the tree is hashed and its head signed anew."""
-        state, head = loaded.state, loaded.head
+        state = loaded.state
         entry = append(state, decision, wire, (), os.urandom(32), state.log_time + 1)
-        extension = merkle.extend(head.frontier, [merkle.leaf_hash(entry.leaf)])
+        await self.write(connection, loaded, [entry])
+
+    async def write(
+        self,
+        connection: Connection,
+        loaded: Loaded,
+        entries: list[Entry],
+        changes: Sequence[FederationChange] = (),
+    ) -> None:
+        """Write entries that are in the state already, as if the node's writer did."""
+        state, head = loaded.state, loaded.head
+        leaves = [merkle.leaf_hash(entry.leaf) for entry in entries]
+        extension = merkle.extend(head.frontier, leaves)
         _, full = tile.fill_tiles(head.partial, extension)
         origin = loaded.certificate.origin
-        signer = make_signer(origin, read_keyring(self._node.directory / "keys").log)
+        signer = make_signer(origin, self.keyring.log)
         signed = sign_checkpoint(Checkpoint(origin, state.size, extension.root), signer)
         new = NewHead(
             state.size,
@@ -286,7 +304,7 @@ class DishonestOperator:
             b"".join(extension.frontier.hashes),
             signed,
         )
-        batch = Batch(head.size, [entry], [], [])
+        batch = Batch(head.size, entries, changes=list(changes))
         await commit(connection, batch, new, full, state.accounts)
 
     async def looked_at(self) -> Found:

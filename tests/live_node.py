@@ -66,6 +66,7 @@ class LiveNode:
     url: str = ""
     port: int = 0
     environment: dict[str, str] = field(default_factory=dict)
+    script: str = _TALLYD
     process: subprocess.Popen[str] | None = None
     officer_store: KeyStore | None = None
 
@@ -84,7 +85,7 @@ class LiveNode:
         listen = f"127.0.0.1:{self.port}"
         log = (self.directory.parent / f"{self.directory.name}.log").open("a")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _TALLYD, "serve", str(self.directory)],
+            [sys.executable, "-c", self.script, "serve", str(self.directory)],
             env={**os.environ, "TALLYD_LISTEN": listen, **self.environment},
             stdout=subprocess.PIPE,
             stderr=log,

@@ -143,6 +143,7 @@ async def test_me_is_all_that_is_mine(node: CircleNode) -> None:
     assert (theirs["index"], theirs["given"]) == (received["entry"]["index"], False)
     assert (theirs["account"], theirs["account_handle"]) == (noa.account, "noa")
     [hold] = me["holds"]
+    assert (hold["payer_handle"], hold["payee_handle"]) == ("noa", "mia")
     assert (hold["account"], hold["payee"], hold["claimed"]) == (noa.account, mia.account, 50)
     assert (await node.read("/api/v1/me", node["ann"]))["offices"] == ["coordinator"]
 
@@ -190,13 +191,18 @@ async def test_holds_are_shown_to_both_sides(node: CircleNode) -> None:
     expected = {
         "index": first["entry"]["index"],
         "account": mia.account,
+        "payer_handle": "mia",
+        "payer_name": "Mia Müller",
         "payee": noa.account,
+        "payee_handle": "noa",
+        "payee_name": "Noa",
         "amount": 60,
         "until": until,
         "claim_window": DAY,
         "coordinator": False,
         "claimed_at": None,
         "claimed": None,
+        "payment": None,
     }
     ours = await node.read("/api/v1/holds", mia, account=mia.account)
     assert [hold["index"] for hold in ours["holds"]] == [
@@ -204,6 +210,7 @@ async def test_holds_are_shown_to_both_sides(node: CircleNode) -> None:
         second["entry"]["index"],
     ]
     assert ours["holds"][0] == expected
+    assert (ours["holds"][1]["payer_name"], ours["holds"][1]["payee_name"]) == ("Mia Müller", None)
     assert ours["next"] is None
     theirs = await node.read("/api/v1/holds", noa, account=noa.account)
     assert theirs["holds"] == [expected]
@@ -212,6 +219,33 @@ async def test_holds_are_shown_to_both_sides(node: CircleNode) -> None:
         "/api/v1/holds", mia, account=mia.account, cursor=first["entry"]["index"]
     )
     assert [hold["amount"] for hold in later["holds"]] == [30]
+
+
+async def test_a_former_member_has_no_name_in_what_is_set_aside(node: CircleNode) -> None:
+    """Nobody is erased while their account is open; so the name is taken away here."""
+    mia, noa = node["mia"], node["noa"]
+    await node.do(mia, Hold((noa.account,), 60, node.clock.wall() + HOUR))
+    async with node.home.database() as database:
+        await database.execute("DELETE FROM people WHERE person = $1", noa.person)
+    [hold] = (await node.read("/api/v1/holds", mia, account=mia.account))["holds"]
+    assert (hold["payee_handle"], hold["payee_name"], hold["payer_handle"]) == (None, None, "mia")
+
+
+async def test_coordinators_see_a_members_devices_and_others_do_not(node: CircleNode) -> None:
+    ann, mia, noa = node["ann"], node["mia"], node["noa"]
+    await node.do(
+        mia, Enrol(mia.person, enrolment(node, make_member("mia"), "tablet"), "device", 1)
+    )
+    path = f"/api/v1/people/{mia.person}/devices"
+    shown = await node.read(path, ann)
+    assert shown == {"devices": (await node.read("/api/v1/me", mia))["devices"]}
+    assert {device["label"] for device in shown["devices"]} == {"first device", "tablet"}
+    for reader in (mia, noa, node["ada"]):
+        assert await node.refusal(path, reader) == "not-yours"
+    assert await node.refusal(path) == "session-missing"
+    without = await node.open_deviceless("dot")
+    assert (await node.read(f"/api/v1/people/{without.person}/devices", ann)) == {"devices": []}
+    assert await node.refusal("/api/v1/people/999999/devices", ann) == "person-unknown"
 
 
 async def test_members_find_one_another_by_handle_only(node: CircleNode) -> None:

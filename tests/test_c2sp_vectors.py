@@ -20,8 +20,10 @@ from ledger.tile import (
     format_tile_path,
     full_tiles,
     parse_entries,
+    parse_tile,
     parse_tile_path,
     partial_tiles,
+    tile_reader,
 )
 from tests.vectors.make_c2sp import FOLDER, make
 
@@ -80,8 +82,10 @@ def check(name: str, case: dict[str, Any]) -> object:
             return key.name, key.key_id.hex(), key.signature_type, key.public_key.hex()
         case "note-signed":
             data = bytes.fromhex(case["note_hex"]) if "note_hex" in case else case["note"]
+            padding = "x" * case.get("padding", 0)
+            data = padding + data if padding else data
             note, signed = open_note(data, map(parse_vkey, case["vkeys"]))
-            return note.text, sorted(map(format_vkey, signed))
+            return note.text.removeprefix(padding), sorted(map(format_vkey, signed))
         case "note-checkpoint":
             return parse_checkpoint(case["text"])
         case "note-cosignature":
@@ -121,6 +125,9 @@ def check_merkle(name: str, case: dict[str, Any]) -> object:
         case "merkle-tile":
             full, partial = full_tiles(0, case["tree_size"]), partial_tiles(case["tree_size"])
             return [*map(format_tile_path, full)], [*map(format_tile_path, partial)]
+        case "merkle-tile-content":
+            prove_by_tiles(case)
+            return None
         case "merkle-tile-path":
             return parse_tile_path(case["path"])
         case "merkle-bundle":
@@ -128,6 +135,21 @@ def check_merkle(name: str, case: dict[str, Any]) -> object:
             assert format_entries(entries).hex() == case["bundle"]
             return entries
     raise AssertionError(f"no test for {name}")
+
+
+def prove_by_tiles(case: dict[str, Any]) -> None:
+    """Each tile is as wide as its path says, and together they prove the leaf."""
+    tiles: dict[Tile, bytes] = {}
+    for stated in case["tiles"]:
+        tile, content = parse_tile_path(stated["path"]), bytes.fromhex(stated["content"])
+        assert isinstance(tile, Tile)
+        parse_tile(content, tile.width)
+        tiles[tile] = content
+    size, index = case["tree_size"], case["index"]
+    leaf_hash, root = unhex([case["leaf_hash"], case["root"]])
+    read = tile_reader(tiles, size)
+    proof = merkle.inclusion_proof_from(read, index, size)
+    merkle.verify_inclusion(index, size, leaf_hash, proof, root)
 
 
 def expected(name: str, case: dict[str, Any]) -> object:

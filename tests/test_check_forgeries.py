@@ -15,10 +15,12 @@ import pytest
 
 from ledger import codec
 from ledger.append import append
+from ledger.charter import encode_rules
 from ledger.decide import Decision, Move
 from ledger.orders import (
     COMMUNITY,
     TREASURY,
+    Amend,
     Appoint,
     Enrol,
     Freeze,
@@ -32,7 +34,7 @@ from ledger.orders import (
     parse,
     sign_order,
 )
-from ledger.state import EndHold, MarkReversed, MarkSlip, PutDevice, PutOffice
+from ledger.state import EndHold, MarkReversed, MarkSlip, PutDevice, PutOffice, PutRules
 from node.check import CheckResult, check_log
 from tests.check_history import Edge, create, forge, store
 from tests.circle import DAY, HOUR, MINUTE, REASON, Circle, Person, key, salt, seed, town
@@ -197,6 +199,15 @@ def public_lie(circle: Circle) -> None:
     forge(circle, order, Decision("appoint", "officer", (), put, public=public))
 
 
+def unit_like_a_figure(circle: Circle) -> None:
+    rules = circle.rules._replace(unit_plural=b"000")
+    act = Amend(encode_rules(rules))
+    order = circle.sign(circle["ann"], act, account=0, cosigners=("ben",))
+    moves = (Move(TREASURY, 0), Move(COMMUNITY, 0))
+    put = (PutRules(rules, act.rules),)
+    forge(circle, order, Decision("amend", "officer", moves, put, public=act.rules))
+
+
 def wider_than_the_charter(circle: Circle) -> None:
     mia = circle["mia"]
     order = circle.sign(circle["ann"], Limits(-10_001, 1), account=mia.account)
@@ -273,6 +284,7 @@ FORGERIES = (
     Case(slip_entered_twice, "slip 1 (market) was entered before"),
     Case(without_the_committee, "1 of the committee signed it, and 2 have to"),
     Case(public_lie, "its public part is not what its order makes public"),
+    Case(unit_like_a_figure, "a unit that could be read as part of a figure"),
     Case(wider_than_the_charter, "more than the charter allows one member"),
     Case(claim_too_soon, "has no claim to it"),
     Case(device_nobody_ordered, "its device was not enrolled"),

@@ -215,7 +215,7 @@ def test_somebody_allowed_acts_within_bounds(newcomer: Newcomer) -> None:
     bounds = ("--up-to", "3", "--until", "2099-01-01")
     made = ann.json("allow", ben_handle, "--each", "2 weeks", *bounds)
     assert f"--as {whom}" in ben.tell("allowed")
-    assert f"Account {whom} paid Olive Oyl 2 hours." in ben.tell("pay", "olive", "2", "--as", whom)
+    assert "Ann paid Olive Oyl 2 hours." in ben.tell("pay", "olive", "2", "--as", whom)
     assert ann.json("statement")["lines"][0]["by"] == ben_handle
     assert "1 hour can be moved now" in ben.fail("pay", "olive", "2", "--as", whom)
     assert "not allowed" in ben.fail("set-aside", "1", "--as", whom)
@@ -236,11 +236,11 @@ def test_a_new_device_is_added_and_a_lost_one_stopped(
     assert "tablet is yours now" in ann.tell("devices", "add", code)
     assert tablet.json("whoami")["person"] == ann.json("whoami")["person"]
     assert "tablet: in use" in ann.tell("devices")
-    assert "reported lost" in ann.tell("devices", "freeze", "tablet")
+    assert "reported lost" in ann.tell("devices", "freeze", "tablet", "--yes")
     assert "The circle does not know this device" in tablet.fail("balance")
     ann.tell("devices", "thaw", "tablet")
     tablet.tell("balance")
-    ann.tell("devices", "revoke", "tablet")
+    assert ann.tell("devices", "revoke", "tablet", "--yes").startswith("tablet is ended")
     listed = {each["label"]: each["status"] for each in ann.json("devices")["devices"]}
     assert listed == {"first device": "active", "tablet": "revoked"}
 
@@ -292,7 +292,7 @@ def test_several_circles_are_told_apart_by_name(
     ann = newcomer("ann")
     link = olive.json("officer", "invite", "--reason", "her mother")["link"]
     names = ("--handle", handle(tmp_path, "mum"), "--name", "Mum")
-    ann.tell("join", link, *names, "--call-it", "mum")
+    ann.tell("join", link, *names, "--call-it", "mum", "--again")
     assert ann.json("--circle", "mum", "whoami")["name"] == "Mum"
     assert ann.json("whoami", "--circle", "peckham-circle")["name"] == "Ann"
     listed = {each["membership"]: each["default"] for each in ann.json("circles")["circles"]}
@@ -332,7 +332,7 @@ def test_what_was_interrupted_is_done_once_and_told(
         result = ann(*again)
         assert result.status == 0
         assert "Something that was interrupted is done now, once" in result.err
-        assert "pays 1 hour (account 101): Jam" in result.err
+        assert "Ann pays 1 hour (Olive Oyl): Jam" in result.err
         assert ann.json("balance")["accounts"][0]["balance"] == balance
     assert ann.json("verify")["ok"]
 

@@ -232,7 +232,7 @@ def test_weighty_acts_are_signed_by_several_in_a_file(
     olive.tell(*appoint, "--save", file)
     type_in(monkeypatch, node.paper_key)
     assert "2 have now" in olive.tell("officer", "cosign", file, "--paper-key", "--yes")
-    assert f"person {ben.json('whoami')['person']} becomes coordinator" in ben.tell(
+    assert f"Ben (person {ben.json('whoami')['person']}) becomes coordinator" in ben.tell(
         *("officer", "send", file)
     )
     assert ben.json("officer", "send", file)["kind"] == "appoint"

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 
 from client.cli.device_list import find_device
+from client.cli.names import Names
+from client.cli.refusals import explain
 from client.cli.statement_words import tell_line, tell_row, write_csv
+from client.cli.verify import counting, tell_finding
 from client.cli.words import listed, plain, span
-from client.errors import InputRefused
+from client.errors import HistoryRewritten, HistoryUnproven, InputRefused, NodeRefused
 from client.findings import Asker, Finding, Line, compare_account, compare_lines, lines_of
+from client.history import CHANGED, UNPROVEN
 from client.receipts import verify_kept
 from client.views import AccountView, Counterparty, DeviceView, StatementLine
 from ledger.amount import Unit, UnitKind
@@ -47,7 +54,7 @@ def shown(line: Line, **changed: object) -> StatementLine:
 
 def test_true_line_is_found_right() -> None:
     line = proved_line()
-    assert list(compare_lines(TREASURY, [shown(line)], {1: [line]}, ANN)) == []
+    assert list(compare_lines(TREASURY, [shown(line)], {1: [line]}, ANN, {})) == []
 
 
 def test_two_entries_with_one_number_are_a_doubled_book() -> None:
@@ -55,7 +62,8 @@ def test_two_entries_with_one_number_are_a_doubled_book() -> None:
     line = proved_line()
     other = replace(line, proved=replace(line.proved, index=7))
     kinds = {
-        finding.kind for finding in compare_lines(TREASURY, [shown(line)], {1: [line, other]}, ANN)
+        finding.kind
+        for finding in compare_lines(TREASURY, [shown(line)], {1: [line, other]}, ANN, {})
     }
     assert kinds == {"line-doubled", "line-missing"}
 
@@ -69,9 +77,9 @@ def test_posting_that_names_another_predecessor_is_a_doubled_book() -> None:
         posting=first.posting._replace(seq=2, previous=first.link),
     )
     lines = [shown(second), shown(first)]
-    assert list(compare_lines(TREASURY, lines, {1: [first], 2: [second]}, ANN)) == []
+    assert list(compare_lines(TREASURY, lines, {1: [first], 2: [second]}, ANN, {})) == []
     torn = replace(second, posting=second.posting._replace(previous=bytes(32)))
-    assert list(compare_lines(TREASURY, lines, {1: [first], 2: [torn]}, ANN)) == [
+    assert list(compare_lines(TREASURY, lines, {1: [first], 2: [torn]}, ANN, {})) == [
         Finding("line-doubled", TREASURY, 2, 1, "previous")
     ]
 
@@ -157,3 +165,60 @@ def test_device_is_found_by_number_or_name() -> None:
     for wrong in ("tablet", "0", "5", "\u0661", "9" * 5000, ""):
         with pytest.raises(InputRefused):
             find_device(devices, wrong)
+
+
+def test_what_is_not_proved_is_told_with_its_reason() -> None:
+    """In words: of an account's number only where there are several."""
+    finding = Finding("line-unproved", 102, 3, 17, "no holder ordered it")
+    assert tell_finding(finding) == (
+        "The circle shows line 3 of your account (no. 17), and does not prove it: no holder"
+        " ordered it."
+    )
+    assert "line 3 of your account 102 (no. 17)" in tell_finding(finding, several=True)
+    assert tell_finding(replace(finding, detail="")).endswith("does not prove it.")
+
+
+def test_only_what_is_proved_is_called_rewritten() -> None:
+    """A damaged tile proves nothing yet, and nobody is accused of it."""
+    unit = Unit("token", "tokens", UnitKind.DECIMAL, 2)
+    unproven = HistoryUnproven(UNPROVEN, "known", "shown", evidence=Path("evidence.json"))
+    told = explain(unproven, unit, (), Names())
+    assert told.startswith(
+        "The node's copy of the log is damaged or was changed; nothing is proven yet: it will not"
+    )
+    assert "rewritten" not in told
+    assert "proves what this circle signed" not in told
+    assert "evidence.json" in told
+    proven = explain(HistoryRewritten(CHANGED, "known", "shown"), unit, (), Names())
+    assert proven.startswith("The circle's history was rewritten: ")
+    assert (unproven.code, HistoryRewritten.code) == ("history-unproven", "history-rewritten")
+
+
+def test_progress_on_a_terminal_ends_with_a_new_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the reading is broken off; elsewhere nothing is shown."""
+    with counting() as count:
+        assert count is None
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with contextlib.suppress(KeyError), counting() as count:
+        assert count is not None
+        count(256)
+        raise KeyError
+    assert capsys.readouterr().err == "\r256 entries read\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Account 104 is closed.", "Ben's account is closed."),
+        ("Account 102 is closed.", "Your account is closed."),
+        ("Account 105 is closed.", "Account 105 is closed."),
+        ("There is no account 104 that you can see.", "There is no account 104 that you can see."),
+        ("Person 103 has 16 devices.", "Ben has 16 devices."),
+        ("Account 1 is full.", "The treasury is full."),
+    ],
+)
+def test_numbers_in_a_refusal_are_names_where_they_are_known(said: str, told: str) -> None:
+    refused = NodeRefused("whatever", said, 422, {})
+    assert explain(refused, None, (102,), Names({104: "Ben"}, {103: "Ben"})) == told

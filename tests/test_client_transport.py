@@ -20,6 +20,7 @@ from client.address import (
 from client.answers import FINAL_CODES, Accepted, Declined, Submission
 from client.errors import AnswerInvalid, InvalidAddress, NodeRefused, NodeUnreachable
 from client.node_client import NodeClient
+from client.node_session import NodeSession
 from client.transport import Patience, Transport
 from ledger.paper import write_code
 from ledger.tile import Tile
@@ -356,3 +357,13 @@ def test_request_link_names_its_id() -> None:
     assert parse_request_link(request_id.hex()) == request_id
     assert parse_request_link("ann") is None
     assert parse_request_link("102") is None
+
+
+async def test_only_all_that_is_held_on_a_person_may_be_large() -> None:
+    """It is passed on as it came: 5 MiB of it here, which no other answer may have."""
+    large = json.dumps({"person": 101, "texts": ["x" * 5 * 2**20]}).encode()
+    async with serving(http(large)) as (url, _), Transport(url, ONCE) as transport:
+        session = NodeSession(transport, "token", 0)
+        assert await session.everything(101) == large
+        with pytest.raises(AnswerInvalid, match="longer than 4194304 bytes"):
+            await session.me()

@@ -75,12 +75,30 @@ async def test_a_jump_of_the_clock_pauses_the_writer_until_it_is_right(
         [result] = await node.submit(order)
         assert result["problem"]["code"] == "frozen"
         assert await log_times(home) == before
+        status, health = await node.request("GET", "/health")
+        assert (status, health["status"]) == (503, "frozen")
+        assert "its clock jumped" in health["reason"]
         clock.skew = 0
+        health = await node.read("/health")
+        assert (health["status"], health["reason"]) == ("ok", None)
         [result] = await node.submit(order)
         assert "entry" in result
         times = await log_times(home)
         assert times == sorted(times)
         assert times[-1] <= wall_clock()
+
+
+async def test_asking_for_the_nodes_health_does_not_use_it_to_a_wrong_clock(
+    home: Home, clock: Skewed
+) -> None:
+    """Or a clock that runs away in small steps would be followed as far as somebody asks."""
+    async with serving(home) as node:
+        await node.submit(payment(node))
+        for _ in range(3):
+            clock.skew += HOUR // 2
+            await node.request("GET", "/health")
+        [result] = await node.submit(payment(node))
+        assert result["problem"]["code"] == "frozen"
 
 
 async def test_small_steps_of_the_clock_never_take_log_time_back(home: Home, clock: Skewed) -> None:

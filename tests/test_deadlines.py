@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -291,6 +291,27 @@ async def test_client_that_reads_slowly_is_served(node: Node) -> None:
     assert read > 50_000_000
 
 
+@pytest.mark.parametrize("connection", ["keep-alive", "close"])
+@pytest.mark.parametrize("path", ["/much", "/block"])
+async def test_client_that_reads_a_trickle_is_cut_though_it_never_stops(
+    path: str, connection: str
+) -> None:
+    """25 MB a second are a trickle here, so that the test is short."""
+    async with served(replace(SHORT, write_bytes_per_second=100_000_000)) as node:
+        reader, writer = await node.connect()
+        asked = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: {connection}\r\n\r\n"
+        writer.write(asked.encode())
+        read, began = 0, time.monotonic()
+        with suppress(ConnectionError):
+            while piece := await asyncio.wait_for(reader.read(250_000), 5):
+                read += len(piece)
+                await asyncio.sleep(0.01)
+        assert time.monotonic() - began < 2 * SHORT.write_seconds + SLACK
+        assert SHORT.write_seconds * 1_000_000 < read < 50_000_000
+        assert node.count("connections_cut_total") == 1
+        await until(lambda: node.count("requests_in_flight") == 0)
+
+
 async def test_pipelined_requests_are_answered_in_turn(node: Node) -> None:
     reader, writer = await node.connect()
     writer.write(GET * 50)
@@ -360,6 +381,7 @@ async def _slow_clients() -> None:
         await test_pipelined_requests_are_answered_in_turn(node)
     async with served() as node:
         await test_client_that_does_not_read_is_cut(node, "/much", "keep-alive")
+    await test_client_that_reads_a_trickle_is_cut_though_it_never_stops("/much", "keep-alive")
     async with served() as node:
         await test_connection_beyond_the_limit_is_told_and_closed(node)
 

@@ -20,7 +20,7 @@ from ledger.entry import (
     verify_posting,
 )
 from ledger.note import parse_vkey
-from ledger.orders import COMMUNITY, Invite, Levy, Open, Pay, Payout
+from ledger.orders import COMMUNITY, Invite, Levy, Mandate, Open, Pay, Payout
 from ledger.receipt import verify_receipt
 from node.api.audit import PAGE_BYTES_MAX
 from tests.circle_node import DAY, CircleNode, Member, circle_node, make_member
@@ -108,6 +108,40 @@ async def test_who_ordered_sees_the_order_though_no_account_is_theirs(node: Circ
     index = invited["entry"]["index"]
     assert (await see(node, index, ann))["text"] == "for eve"
     assert "order" not in await see(node, index, mia)
+
+
+async def test_a_payee_among_several_sees_its_own_posting_and_not_what_the_others_get(
+    node: CircleNode,
+) -> None:
+    ann, mia, noa, oli = node["ann"], node["mia"], node["noa"], await node.welcome("oli")
+    legs = ((noa.account, 120), (oli.account, 7))
+    by_mia = await node.do(mia, Pay(legs), text="apples")
+    by_ann = await node.do(ann, Payout(legs), account=COMMUNITY, text="prizes")
+    for paid, text, payer in ((by_mia, "apples", mia), (by_ann, "prizes", ann)):
+        index = paid["entry"]["index"]
+        for payee in (noa, oli):
+            entry = await see(node, index, payee)
+            assert (entry["accounts"], entry["text"]) == ([payee.account], text)
+            assert not entry.keys() & {"order", "salt", "authority"}
+        for reader in (payer, ann, node["ada"]):
+            assert "order" in await see(node, index, reader)
+
+
+async def test_everybody_who_is_charged_sees_the_order_that_does_it(node: CircleNode) -> None:
+    ann, mia, noa = node["ann"], node["mia"], node["noa"]
+    levied = await node.do(ann, Levy(((mia.account, 1), (noa.account, 1))), account=COMMUNITY)
+    for member in (mia, noa):
+        assert "order" in await see(node, levied["entry"]["index"], member)
+
+
+async def test_whom_the_payer_let_act_sees_an_order_with_several_payees(node: CircleNode) -> None:
+    mia, noa, oli = node["mia"], node["noa"], await node.welcome("oli")
+    until = node.clock.wall() + DAY
+    paid = await node.do(mia, Pay(((noa.account, 1), (node["ann"].account, 1))))
+    index = paid["entry"]["index"]
+    assert "order" not in await see(node, index, oli)
+    await node.do(mia, Mandate(oli.person, ("pay",), 10, DAY, until))
+    assert "order" in await see(node, index, oli)
 
 
 async def test_the_circles_own_entries_have_no_order(node: CircleNode) -> None:

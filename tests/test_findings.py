@@ -66,7 +66,7 @@ def unproved(circle: Circle, account: int, person: int) -> list[str]:
                 known.setdefault(line.posting.seq, []).append(line)
     devices = frozenset(circle.state.persons[person])
     asker = Asker(person, devices, circle.state.accounts[account].holders)
-    found = compare_lines(account, (), known, asker)
+    found = compare_lines(account, (), known, asker, {})
     return [each.detail for each in found if each.kind == "line-unproved"]
 
 

@@ -26,7 +26,7 @@ from ledger.errors import InvalidSignature, TallystickError
 from ledger.orders import verify_signatures
 from node.api.submission import Unreadable, parse_items
 from node.http.strict_json import parse_json
-from node.writer import Submission
+from node.work import Submission
 from tests.bench.population import HOUR_MS, JSON, Population, Signatory, populate
 from tests.check_history import eventful
 from tests.circle import salt

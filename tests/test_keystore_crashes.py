@@ -67,7 +67,7 @@ def test_nothing_acknowledged_is_lost_to_a_kill(store: KeyStore) -> None:
                 act, *arguments = line.split()
                 said.setdefault(act, []).append(arguments)
         _check_what_was_said(KeyStore(store.folder), said)
-    assert len(said["settled"]) > KILLS
+    assert len(said["settled"]) > KILLS // 2
 
 
 def _check_what_was_said(store: KeyStore, said: dict[str, list[list[str]]]) -> None:

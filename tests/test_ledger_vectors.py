@@ -11,14 +11,16 @@ import pytest
 from ledger import charter, codec, declarations, entry, keys, merkle, orders
 from ledger.append import Entry, append, genesis, state_entry
 from ledger.decide import Decision, Facts, KnownRequest, Prior, Transfer, decide_order
-from ledger.decide.money import REVERSIBLE
-from ledger.errors import TallystickError
+from ledger.errors import Refused, TallystickError, Unacceptable
 from ledger.orders import ORDER_KINDS
 from ledger.state import State
 from tests.vectors.ledger_orders import render
 from tests.vectors.make_ledger import FOLDER, make
 
 FILES = make()
+PART_TWO_ENTRIES = {"defer", "link", "arrive", "relay"}
+"""Kinds of entries between circles, which have vectors of their own."""
+PART_TWO_REFUSALS = {"route-unusable"}
 
 
 @pytest.mark.parametrize("path", FILES)
@@ -65,6 +67,27 @@ def test_an_order_is_read_and_written_as_stated(case: dict[str, Any]) -> None:
 def test_every_kind_of_order_has_a_vector() -> None:
     stored = [case.values[0] for case in cases("valid/order.json")]
     assert {case["header"]["kind"] for case in stored} == set(ORDER_KINDS)
+
+
+@pytest.mark.parametrize("case", cases("valid/public-key.json"))
+def test_a_key_can_be_enrolled(case: dict[str, Any]) -> None:
+    keys.check_public_key(*unhex(case, "key"))
+
+
+@pytest.mark.parametrize("case", cases("invalid/public-key.json"))
+def test_a_key_on_which_verifiers_differ_is_refused_with_its_code(case: dict[str, Any]) -> None:
+    assert code_of(keys.check_public_key, *unhex(case, "key")) == case["error"]
+
+
+@pytest.mark.parametrize("case", cases("valid/signature.json"))
+def test_a_signature_is_good(case: dict[str, Any]) -> None:
+    keys.verify(b"", *unhex(case, "message", "signature", "key"))
+
+
+@pytest.mark.parametrize("case", cases("invalid/signature.json"))
+def test_what_is_no_signature_is_refused_with_its_code(case: dict[str, Any]) -> None:
+    signed = unhex(case, "message", "signature", "key")
+    assert code_of(keys.verify, b"", *signed) == case["error"]
 
 
 @pytest.mark.parametrize("case", cases("invalid/order.json"))
@@ -190,7 +213,7 @@ class Reader:
         self.facts = Facts()
         self.leaves: list[bytes] = []
 
-    def read(self, case: dict[str, Any]) -> Entry | TallystickError:
+    def read(self, case: dict[str, Any]) -> Entry | Prior | TallystickError:
         now, secret = case["log_time"], bytes.fromhex(case.get("entry", {}).get("secret", ""))
         if self.state is None:
             self.state, first = genesis(bytes.fromhex(case["charter"]), secret, now)
@@ -202,15 +225,16 @@ class Reader:
             self.facts.requests[number] = KnownRequest(request, False)
         signed = read_order(bytes.fromhex(case["wire"]))
         verdict = decide_order(self.state, self.facts, signed, now, case.get("handle", ""))
-        assert not isinstance(verdict, Prior)
+        header = signed.order.header
+        if isinstance(verdict, Refused):
+            self.facts.priors[header.device, header.nonce] = Prior(signed.id, None, verdict.code)
         if not isinstance(verdict, Decision):
             return verdict
-        header = signed.order.header
         written = append(self.state, verdict, signed.wire, header.text, secret, now)
-        if written.kind in REVERSIBLE:
-            signer = header.person if written.authority == "officer" else 0
-            moves = tuple((posting.account, posting.delta) for posting in written.postings)
-            self.facts.transfers[written.number] = Transfer(written.kind, moves, signer, False)
+        self.facts.priors[header.device, header.nonce] = Prior(signed.id, written.number, None)
+        signer = header.person if written.authority == "officer" else 0
+        moves = tuple((posting.account, posting.delta) for posting in written.postings)
+        self.facts.transfers[written.number] = Transfer(written.kind, moves, signer, False)
         return written
 
 
@@ -226,8 +250,23 @@ def test_the_history_is_decided_as_stated() -> None:
             check_opening(case["entry"], bytes.fromhex(case.get("wire", "")))
             reader.leaves.append(merkle.leaf_hash(outcome.leaf))
             kinds.add(outcome.kind)
+        elif isinstance(outcome, Prior):
+            assert (outcome.entry, outcome.refusal) == (case.get("again"), case.get("error"))
         else:
             assert outcome.code == case["error"], case["shows"]
+        assert reader.state is not None
+        for stated in case.get("effective", ()):
+            account = reader.state.accounts[stated["account"]]
+            assert stated["floor"] == account.lowest <= account.available, case["shows"]
+            assert stated["ceiling"] == account.highest >= account.balance, case["shows"]
         assert len(reader.leaves) == case["tree_size"]
         assert merkle.root(reader.leaves).hex() == case["root"]
-    assert kinds == set(entry.ENTRY_KINDS)
+    assert kinds == set(entry.ENTRY_KINDS) - PART_TWO_ENTRIES
+
+
+def test_the_history_has_every_refusal() -> None:
+    """But those for what is no order, or is not what was signed, which come before it."""
+    told = {parameters.values[0].get("error") for parameters in cases("valid/history.json")}
+    groups = (*Unacceptable.__subclasses__(), *Refused.__subclasses__())
+    before = {"malformed", "text-mismatch", "signature-invalid"}
+    assert told - {None} == {one.code for one in groups} - before - PART_TWO_REFUSALS

@@ -64,7 +64,7 @@ async def test_the_front_page_tells_what_the_circle_is(
 async def test_names_on_pages_are_text_and_never_markup(postgres_dsn: str, tmp_path: Path) -> None:
     rules = usual_rules(name=HOSTILE.encode(), unit_plural=b"<b>tokens</b>")
     async with circle_node(postgres_dsn, tmp_path / "circle", rules) as node:
-        for path in ("/", "/join"):
+        for path in ("/", "/join", "/pay"):
             page = await node.text(path)
             assert "<script" not in page
             assert "<b>" not in page
@@ -88,3 +88,25 @@ async def test_the_join_page_takes_no_code_and_tells_what_to_do(
     assert "tally join https://southwark.example/join#" in page
     assert "<script" not in page
     assert "<form" not in page
+
+
+async def test_the_pay_page_is_the_same_for_every_request_and_tells_how_to_pay(
+    postgres_dsn: str, tmp_path: Path
+) -> None:
+    """The link's fragment is not sent, so that the page says nothing about the request."""
+    async with circle_node(postgres_dsn, tmp_path / "circle") as node:
+        page = await node.text("/pay")
+        async with node.http.get("/pay") as response:
+            assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+            assert "default-src 'self'" in response.headers["Content-Security-Policy"]
+            assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert await node.refusal("/pay", id="abcde") == "request-invalid"
+    tags = Tags(page)
+    assert tags.open == []
+    assert not {tag for tag, _ in tags.seen} & {"script", "style", "iframe", "img", "form"}
+    assert [tag for tag, _ in tags.seen if tag.startswith("h")] == ["html", "head", "h1"] + [
+        "h2"
+    ] * 3
+    assert ("html", {"lang": "en"}) in tags.seen
+    assert "tally pay &quot;https://southwark.example/pay#" in page
+    assert "Southwark Circle asks to be paid by you" in page

@@ -21,7 +21,7 @@ READING = (
     *("/api/v1/me", "/api/v1/people", "/api/v1/people/{person}/everything", "/api/v1/officers"),
     *("/api/v1/accounts/{number}", "/api/v1/accounts/{number}/statement", "/api/v1/holds"),
     *("/api/v1/requests", "/api/v1/requests/{request_id}", "/api/v1/entries/{index}"),
-    "/api/v1/audit/entries",
+    *("/api/v1/audit/entries", "/api/v1/people/{person}/devices", "/health"),
 )
 
 

@@ -14,6 +14,7 @@ from ledger.codec import from_base64url, to_base64url
 from ledger.declarations import REQUEST_LIFETIME_MS_MAX
 from ledger.orders import COMMUNITY, Close, Freeze, Pay
 from node.api.requests import OPEN_MAX
+from node.circle import purge
 from tests.circle_node import DAY, HOUR, CircleNode, circle_node, make_member
 
 PATH = "/api/v1/requests"
@@ -196,3 +197,29 @@ async def test_auditors_see_no_texts_of_requests(node: CircleNode) -> None:
     await node.ask(mia, 5, "for nobody else")
     [seen] = (await node.read(PATH, ada, account=mia.account))["requests"]
     assert (seen["amount"], seen["text"], seen["salt"]) == (5, None, None)
+
+
+async def test_what_nobody_paid_is_forgotten_a_day_after_its_time(node: CircleNode) -> None:
+    """By log time: a clock that is ahead for a while forgets nothing."""
+    mia, noa = node["mia"], node["noa"]
+    unpaid = await node.ask(mia, 1, "apples", expires=node.clock.wall() + HOUR)
+    paid = await node.ask(mia, 2, "pears", expires=node.clock.wall() + HOUR)
+    lasting = await node.ask(mia, 3, "plums", expires=node.clock.wall() + 9 * DAY)
+    await node.do(noa, Pay(((mia.account, 2),), (), (bytes.fromhex(paid["id"]),)))
+
+    async def kept() -> set[str]:
+        await purge(node.circle.pool, node.clock.wall())
+        node.forget_sessions()
+        listed = await node.read(PATH, mia, account=mia.account)
+        return {request["text"] for request in listed["requests"]}
+
+    node.clock.pass_(20 * HOUR)
+    await node.pay(noa, mia, 1)
+    assert await kept() == {"apples", "pears", "plums"}
+    node.clock.pass_(DAY)
+    assert await kept() == {"apples", "pears", "plums"}
+    await node.pay(noa, mia, 1)
+    assert await kept() == {"pears", "plums"}
+    assert await node.refusal(f"{PATH}/{unpaid['id']}", noa) == "not-found"
+    assert (await node.read(f"{PATH}/{lasting['id']}", noa))["text"] == "plums"
+    assert await node.circle.pool.fetchval("SELECT count(*) FROM request_texts") == 2

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from ledger.orders import (
@@ -91,6 +92,7 @@ async def test_a_payment_stands_on_both_statements(node: CircleNode) -> None:
         "slip": None,
         "by": None,
         "order_id": paid["order_id"],
+        "elsewhere": None,
     }
     theirs = await newest(node, mia)
     assert theirs["delta"] == -120
@@ -284,6 +286,38 @@ async def test_joint_accounts_name_all_their_holders(node: CircleNode) -> None:
     await node.do(ann, Pay(((joint, 10),)))
     line = await newest(node, ann)
     assert line["counterparty"] == {"account": joint, "handle": "mia", "name": "Mia and Noa"}
+
+
+async def test_a_missing_entry_is_told_as_damage_with_what_to_do(
+    node: CircleNode, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Somebody deleted it, or a disk lost it: the lines cannot be told, and the operator hears."""
+    mia, noa = node["mia"], node["noa"]
+    paid = await node.pay(mia, noa, 120, "apples")
+    index = paid["entry"]["index"]
+    async with node.home.database() as database:
+        await database.execute("SET session_replication_role = replica")
+        await database.execute("DELETE FROM entries WHERE index = $1", index)
+    path = f"/api/v1/accounts/{noa.account}/statement"
+    status, problem = await node.request("GET", path, noa)
+    assert (status, problem["code"]) == (500, "records-damaged")
+    assert problem["missing"] == f"entry {index}"
+    assert "tallyd check" in problem["detail"]
+    told = capfd.readouterr()
+    assert "records_damaged" in told.out + told.err
+
+
+async def test_a_missing_line_is_told_as_damage_where_a_day_is_looked_for(
+    node: CircleNode,
+) -> None:
+    mia, noa = node["mia"], node["noa"]
+    for _ in range(3):
+        await node.pay(mia, noa, 1)
+    async with node.home.database() as database:
+        await database.execute("SET session_replication_role = replica")
+        await database.execute("DELETE FROM postings WHERE account = $1 AND seq = 3", noa.account)
+    path = f"/api/v1/accounts/{noa.account}/statement"
+    assert await node.refusal(path, noa, from_=node.clock.day()) == "records-damaged"
 
 
 async def test_csv_has_the_whole_range_in_one_file(node: CircleNode) -> None:

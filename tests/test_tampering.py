@@ -14,6 +14,7 @@ from ledger.append import pack_postings
 from ledger.decide import Decision, Move
 from ledger.entry import decode_leaf, decode_postings, encode_leaf, encode_posting
 from ledger.orders import COMMUNITY, TREASURY, Pay, Payout
+from tests.dishonest_neighbour import befriend
 from tests.dishonest_operator import (
     APPLES,
     LIFT,
@@ -205,6 +206,35 @@ async def name(operator: DishonestOperator) -> None:
         await operator.sql("UPDATE people SET handle = $2 WHERE handle = $1", before, after)
 
 
+async def neighbour(operator: DishonestOperator) -> None:
+    """Nothing is changed; there only is one."""
+    await befriend(operator)
+
+
+async def tally(operator: DishonestOperator) -> None:
+    await befriend(operator)
+    await operator.sql("UPDATE links SET owed = owed - 20")
+
+
+async def link_message(operator: DishonestOperator) -> None:
+    """What the circle said, for what its key did not sign."""
+    await befriend(operator)
+    await operator.sql(
+        "UPDATE link_messages SET wire = set_byte(wire, length(wire) - 9,"
+        " 255 - get_byte(wire, length(wire) - 9)) WHERE sent"
+    )
+
+
+async def payment_elsewhere(operator: DishonestOperator) -> None:
+    await befriend(operator)
+    await operator.sql("UPDATE transits SET account = $1", operator.account)
+
+
+async def mirror_posting(operator: DishonestOperator) -> None:
+    await befriend(operator)
+    await operator.sql("UPDATE postings SET delta = 5 WHERE account = 4 AND delta < 0")
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """``check`` is in a sentence of ``tallyd check``; ``verify`` is a kind of finding, or the code
@@ -233,8 +263,8 @@ ROWS: Final = (
     Row("words that you wrote, deleted", own_words_deleted, "", "text-changed"),
     Row("words that were written to you", words, "not the text that the entry", "line-unproved"),
     Row("a device, put among yours", device, "nothing in the log makes it"),
-    Row("the name that a number goes by", name),
-    Row("a tile", tile, "is not that of the log's entries", "history-rewritten"),
+    Row("the name that a number goes by", name, "its handle is not the one"),
+    Row("a tile", tile, "is not that of the log's entries", "history-unproven"),
     Row("a leaf under an unchanged tile", leaf, "its leaf commits to", "", "log-damaged"),
     Row("an entry of yours, taken out", entry_taken_out, "it is missing", "line-missing"),
     Row(
@@ -260,6 +290,11 @@ ROWS: Final = (
         "has seq 4, which should be 6",
         "line-doubled",
     ),
+    Row("nothing, beside a neighbouring circle", neighbour),
+    Row("what a neighbouring circle owes", tally, "its owed is"),
+    Row("a message to a neighbouring circle", link_message, "link key did not sign it"),
+    Row("whom a payment from another circle was for", payment_elsewhere, "its account is"),
+    Row("a neighbour's mirror posting", mirror_posting, "its delta is"),
     Row("history, cut short", shorter, "", "history-rewritten"),
     Row("history, told again without a payment", without_a_payment, "", "history-rewritten"),
     Row("history, told again in another order", another_order, "", "history-rewritten"),

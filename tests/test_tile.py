@@ -18,7 +18,9 @@ from ledger.tile import (
     format_tile,
     format_tile_path,
     full_tiles,
+    node_in_grown_tile,
     node_in_tile,
+    nodes_in_tile,
     parse_entries,
     parse_tile,
     parse_tile_path,
@@ -291,3 +293,13 @@ def test_any_bundle_is_parsed_to_itself_or_refused(data: bytes, width: int) -> N
     except InvalidNote:
         return
     assert (format_entries(entries), len(entries)) == (data, width)
+
+
+def test_hashes_worked_out_beforehand_are_those_that_follow_from_the_tile() -> None:
+    """For every node of a full tile, on whichever level the tile stands."""
+    data = format_tile([bytes((place,)) * 32 for place in range(256)])
+    nodes = nodes_in_tile(data)
+    for height in range(8):
+        for index in range(256 >> height):
+            node = 8 + height, (256 >> height) * 3 + index
+            assert node_in_grown_tile(node, nodes) == node_in_tile(node, data)

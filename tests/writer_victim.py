@@ -15,7 +15,7 @@ from ledger import orders
 from node.circle import open_circle
 from node.config import Config
 from node.mark import Mark, Marked
-from node.writer import Submission
+from node.work import Submission
 
 
 class LastMark(Mark):

@@ -10,6 +10,7 @@ import click
 
 from client.cli.parties import find_party, own_account
 from client.cli.run import Run
+from client.cli.words import person
 from client.errors import InputRefused
 from client.receipts import Proved
 from ledger.amount import Unit, amount_in_words, standing_in_words
@@ -19,9 +20,13 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Acting:
-    """The account, and the right by which: a mandate's number, or a slip's channel and number."""
+    """The account, and the right by which: a mandate's number, or a slip's channel and number.
+
+    ``label`` is whose account it is, where it is not one's own.
+    """
 
     account: int
+    label: str = "You"
     slip: tuple[str, str] | None = None
     mandate: int | None = None
 
@@ -60,13 +65,15 @@ async def find_acting(
         return Acting((await own_account(run, account)).number)
     party = await find_party(run, on_behalf_of)
     if slip is not None:
-        return Acting(party.account, slip=slip)
+        return Acting(party.account, party.label, slip=slip)
     me = await (await run.member()).me()
     if any(each.number == party.account for each in me.accounts):
         return Acting(party.account)
     for mandate in me.mandates:
         if mandate.account == party.account and not mandate.given and kind in mandate.scope:
-            return Acting(party.account, mandate=mandate.index)
+            whose = person(mandate.account_handle, mandate.account_name, mandate.account)
+            run.names.accounts[party.account] = whose
+            return Acting(party.account, whose, mandate=mandate.index)
     raise InputRefused(f"You were not allowed to do this for {party.label}.")
 
 

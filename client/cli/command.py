@@ -81,7 +81,7 @@ def _fail(run: Run, error: TallystickError) -> int:
     """One sentence for a person; for a program also the code, and what comes with it."""
     from client.cli.refusals import explain
 
-    sentence = explain(error, run.unit, run.own_accounts)
+    sentence = explain(error, run.unit, run.own_accounts, run.names)
     _print_notices(run)
     if run.settings.as_json:
         code = getattr(error, "problem", None) or error.code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from client.cli.prompts import confirm
 from client.cli.words import moment, plain
 from client.errors import InputRefused
 from client.member import unix_ms
@@ -17,9 +18,33 @@ def tell_devices(devices: Sequence[DeviceView], this: bytes | None = None) -> st
     return "\n".join(f"{number}. {_tell(device, this)}" for number, device in enumerate(devices, 1))
 
 
-def _tell(device: DeviceView, this: bytes | None) -> str:
+def device_name(device: DeviceView) -> str:
+    """What its owner calls it."""
     what = "recovery sheet" if device.role == "recovery" else "device"
-    told = f"{plain(device.label) or what}: {_STATUS.get(device.status, plain(device.status))}"
+    return plain(device.label) or f"the {what}"
+
+
+def confirm_end(devices: Sequence[DeviceView], ended: DeviceView, this: bytes, what: str) -> None:
+    """Ask whether to do ``what`` to a device ("end {} for good"); it may be ``this`` very one.
+
+    Raises click.Abort, InputRefused.
+    """
+    name = device_name(ended)
+    if ended.key != this:
+        return confirm(f"{what[0].upper()}{what[1:]}?".format(name))
+    question = f"{name} is the device that you are using now: {what.format('it')}"
+    if not any(_is_usable(each) for each in devices if each.key != this):
+        question += ", though you have no other"
+    return confirm(f"{question}?")
+
+
+def _is_usable(device: DeviceView) -> bool:
+    return device.status == "active" and device.role == "device"
+
+
+def _tell(device: DeviceView, this: bytes | None) -> str:
+    status = _STATUS.get(device.status, plain(device.status))
+    told = f"{device_name(device).removeprefix('the ')}: {status}"
     now = unix_ms()
     if device.role == "recovery":
         told += ", a printed sheet"

@@ -7,20 +7,42 @@ import os
 import click
 
 from client.cli.command import Told, command
-from client.cli.device_list import device_fields, find_device, tell_devices
+from client.cli.device_list import (
+    confirm_end,
+    device_fields,
+    device_name,
+    find_device,
+    tell_devices,
+)
+from client.cli.lazy_group import Entry, LazyGroup
 from client.cli.new_device import read_enrolment
 from client.cli.run import Run
 from client.cli.words import moment, plain
 from client.drafts import Draft
 from client.member import unix_ms
 from client.records import KEY_BYTES
+from client.views import DeviceView
 from ledger import keys
 from ledger.declarations import Enrolment, sign_enrolment
 from ledger.orders import Enrol, Freeze, Revoke, Thaw, Veto
 from ledger.paper import write_code
 
+_HERE = "client.cli.devices"
 
-@click.group("devices", invoke_without_command=True)
+SECTIONS = {
+    "Commands": {
+        "list": Entry(f"{_HERE}:show", "The list, with the number of each."),
+        "add": Entry(f"{_HERE}:add", "Add a new device with the code it shows."),
+        "recovery-sheet": Entry(f"{_HERE}:recovery_sheet", "Print a code for a drawer."),
+        "freeze": Entry(f"{_HERE}:freeze", "Report a device lost."),
+        "thaw": Entry(f"{_HERE}:thaw", "Use a device again that is found."),
+        "revoke": Entry(f"{_HERE}:revoke", "End a device for good."),
+        "veto": Entry(f"{_HERE}:veto", "Stop a new device that you do not know."),
+    },
+}
+
+
+@click.group("devices", cls=LazyGroup, sections=SECTIONS, invoke_without_command=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def devices(context: click.Context, as_json: bool) -> int:
@@ -61,7 +83,7 @@ async def recovery_sheet(run: Run) -> Told:
     enrolment = Enrolment(member.circle.circle_id, key, unix_ms(), "recovery sheet")
     act = Enrol(member.person, sign_enrolment(enrolment, seed), "recovery", 0)
     proved = await run.order(Draft(act))
-    code, url = write_code(seed), member.circle.node_url
+    code, url = write_code(seed), await member.public_url()
     told = (
         f"Print this, or copy it by hand, and keep it where you keep your papers:\n\n"
         f"  Recovery sheet for {plain(member.circle.name)}\n\n  {code}\n\n"
@@ -72,46 +94,60 @@ async def recovery_sheet(run: Run) -> Told:
 
 
 _WHICH = click.argument("device")
+_YES = click.option("--yes", is_flag=True, help="Do it without being asked.")
 
 
-async def _own(run: Run, which: str) -> bytes:
-    return find_device((await (await run.member()).me()).devices, which).key
+async def _own(run: Run, which: str) -> DeviceView:
+    return find_device((await (await run.member()).me()).devices, which)
+
+
+async def _own_to_end(run: Run, which: str, yes: bool, what: str) -> DeviceView:
+    """The device, once its end was agreed to."""
+    member, device = await run.member(), await _own(run, which)
+    if not yes:
+        confirm_end((await member.me()).devices, device, member.membership.device_key, what)
+    return device
 
 
 @command("revoke")
 @_WHICH
-async def revoke(run: Run, device: str) -> Told:
+@_YES
+async def revoke(run: Run, device: str, yes: bool) -> Told:
     """End a device for good: DEVICE is its number in the list, or its name."""
-    proved = await run.order(Draft(Revoke(await _own(run, device))))
-    return Told("That device is ended: it can do nothing any more.", {"entry": proved.index})
+    found = await _own_to_end(run, device, yes, "end {} for good")
+    proved = await run.order(Draft(Revoke(found.key)))
+    told = f"{device_name(found)} is ended: it can do nothing any more."
+    return Told(told, {"entry": proved.index, "key": found.key.hex()})
 
 
 @command("freeze")
 @_WHICH
-async def freeze(run: Run, device: str) -> Told:
+@_YES
+async def freeze(run: Run, device: str, yes: bool) -> Told:
     """Report a device lost: until it is found it can do nothing."""
-    proved = await run.order(Draft(Freeze(await _own(run, device))))
-    told = "That device is reported lost. When it is found: tally devices thaw."
-    return Told(told, {"entry": proved.index})
+    found = await _own_to_end(run, device, yes, "report {} lost")
+    proved = await run.order(Draft(Freeze(found.key)))
+    told = f"{device_name(found)} is reported lost. When it is found: tally devices thaw."
+    return Told(told, {"entry": proved.index, "key": found.key.hex()})
 
 
 @command("thaw")
 @_WHICH
 async def thaw(run: Run, device: str) -> Told:
     """Use a device again that was reported lost and is found."""
-    proved = await run.order(Draft(Thaw(await _own(run, device))))
-    return Told("That device can be used again.", {"entry": proved.index})
+    found = await _own(run, device)
+    proved = await run.order(Draft(Thaw(found.key)))
+    told = f"{device_name(found)} can be used again."
+    return Told(told, {"entry": proved.index, "key": found.key.hex()})
 
 
 @command("veto")
 @_WHICH
 async def veto(run: Run, device: str) -> Told:
     """Stop a new device that you do not know, while it still waits."""
-    found = find_device((await (await run.member()).me()).devices, device)
+    found = await _own(run, device)
     proved = await run.order(Draft(Veto(found.key)))
-    told = f"That device is stopped; it would have been usable from {moment(found.active_from)}."
-    return Told(f"{told} Tell your coordinator.", {"entry": proved.index})
-
-
-for _command in (show, add, recovery_sheet, revoke, freeze, thaw, veto):
-    devices.add_command(_command)
+    when = moment(found.active_from)
+    told = f"{device_name(found)} is stopped; it would have been usable from {when}."
+    told += " Tell your coordinator."
+    return Told(told, {"entry": proved.index, "key": found.key.hex()})

@@ -20,6 +20,14 @@ Sections = Mapping[str, Mapping[str, Entry]]
 """Commands by name, under the headings of the help text."""
 
 
+class NoSuchCommand(click.UsageError):
+    """``name`` is none of the ``known`` commands."""
+
+    def __init__(self, name: str, known: list[str], context: click.Context) -> None:
+        super().__init__(f"No such command {name!r}.", context)
+        self.name, self.known = name, known
+
+
 class LazyGroup(click.Group):
     """Shows its commands under headings, in the order they are given in."""
 
@@ -39,6 +47,13 @@ class LazyGroup(click.Group):
         command = getattr(import_module(module), attribute)
         assert isinstance(command, click.Command), f"{entry.place} is no command"
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self._entries and not args[0].startswith("-"):
+            raise NoSuchCommand(args[0], list(self._entries), ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading, entries in self._sections.items():

@@ -79,9 +79,9 @@ async def allowed(run: Run) -> Told:
 
 def _tell(mandate: MandateView, unit: Unit) -> str:
     if mandate.given:
-        who = f"{person(mandate.person_handle, None)} may act for you"
+        who = f"{person(mandate.person_handle, mandate.person_name)} may act for you"
     else:
-        whom = person(mandate.account_handle, None, mandate.account)
+        whom = person(mandate.account_handle, mandate.account_name, mandate.account)
         who = f"You may act for {whom}, with --as {mandate.account}"
     acts = listed(_WORDS.get(kind, kind) for kind in mandate.scope)
     return (

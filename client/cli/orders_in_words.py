@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from client.cli.names import Names
 from client.cli.words import amount, day, listed, plain, span, write_day
 from client.errors import ReceiptInvalid
 from client.member import Resent
@@ -14,14 +15,13 @@ from ledger.charter import decode_rules
 from ledger.orders import Act, SignedOrder
 
 _EPOCH = date(1970, 1, 1)
-_ACCOUNTS = {1: "the treasury", 2: "the community account", 3: "the suspense account"}
 _LEGS_SHOWN = 10
 
 
-def describe(signed: SignedOrder, unit: Unit, text: str | None = None) -> str:
+def describe(signed: SignedOrder, unit: Unit, names: Names, text: str | None = None) -> str:
     """The whole order in sentences, as it will be read in the books."""
     header, act = signed.order
-    told = _sentence(header.account, act, unit)
+    told = _sentence(header.account, act, unit, names)
     if header.slip:
         told += f" (from slip {header.slip[0][1]}, {header.slip[0][0]})"
     if text:
@@ -29,30 +29,32 @@ def describe(signed: SignedOrder, unit: Unit, text: str | None = None) -> str:
     return told
 
 
-def _name(account: int) -> str:
-    return _ACCOUNTS.get(account, f"account {account}")
-
-
-def _legs(legs: tuple[tuple[int, int], ...], unit: Unit) -> str:
-    shown = [f"{amount(minor, unit)} ({_name(account)})" for account, minor in legs[:_LEGS_SHOWN]]
+def _legs(legs: tuple[tuple[int, int], ...], unit: Unit, names: Names) -> str:
+    shown = [
+        f"{amount(minor, unit)} ({names.account(account)})" for account, minor in legs[:_LEGS_SHOWN]
+    ]
     if len(legs) > _LEGS_SHOWN:
         shown.append(f"{len(legs) - _LEGS_SHOWN} more")
     return listed(shown)
 
 
-def _sentence(account: int, act: Act, unit: Unit) -> str:
-    who = _name(account)
+def _sentence(account: int, act: Act, unit: Unit, names: Names) -> str:
+    who = names.account(account)
     match act:
         case orders.Pay(legs, happened_on):
             on = f", about {write_day(_EPOCH + timedelta(happened_on[0]))}" if happened_on else ""
-            return f"{who} pays {_legs(legs, unit)}{on}"
+            return f"{who} pays {_legs(legs, unit, names)}{on}"
+        case orders.Hold(amount=minor, evidence=(_,)):
+            return f"{who} sends at most {amount(minor, unit)} into another circle"
         case orders.Hold(payee, minor, until):
-            whom = f" for {_name(payee[0])}" if payee else ""
+            whom = f" for {names.account(payee[0])}" if payee else ""
             return f"{who} sets {amount(minor, unit)} aside{whom} until {day(until)}"
         case orders.Settle(hold, payee, minor):
-            return f"promise {hold} pays {amount(minor, unit)} to {_name(payee)}"
+            return f"promise {hold} pays {amount(minor, unit)} to {names.account(payee)}"
         case orders.Release(hold):
             return f"promise {hold} is ended without paying"
+        case orders.Defer(hold):
+            return f"what waits for another circle as promise {hold} is moved to suspense"
         case orders.Claim(hold, minor):
             return f"{who} claims {amount(minor, unit)} of promise {hold}"
         case orders.Object(hold):
@@ -62,16 +64,16 @@ def _sentence(account: int, act: Act, unit: Unit) -> str:
         case orders.Redeem(minor, reference):
             return f"{who} gives {amount(minor, unit)} back for cash ({plain(reference)})"
         case orders.Levy(legs):
-            return f"{who} collects a circle fee of {_legs(legs, unit)}"
+            return f"{who} collects a circle fee of {_legs(legs, unit, names)}"
         case orders.Payout(legs):
-            return f"{who} pays out {_legs(legs, unit)}"
+            return f"{who} pays out {_legs(legs, unit, names)}"
         case orders.Reverse(entry):
             return f"line {entry} of the books is undone"
         case _:
-            return _membership_sentence(who, act, unit)
+            return _membership_sentence(names.account_itself(account), who, act, unit, names)
 
 
-def _membership_sentence(who: str, act: Act, unit: Unit) -> str:
+def _membership_sentence(account: str, who: str, act: Act, unit: Unit, names: Names) -> str:
     match act:
         case orders.Invite(_, floor, ceiling, starter, office):
             as_office = f" as {office}" if office else ""
@@ -82,32 +84,33 @@ def _membership_sentence(who: str, act: Act, unit: Unit) -> str:
         case orders.Join():
             return "somebody joins with an invitation"
         case orders.Open(holder, floor, ceiling):
-            whom = f"person {holder[0]}" if holder else "a new member"
+            whom = names.person(holder[0]) if holder else "a new member"
             return f"an account is opened for {whom}, {_limits(floor, ceiling, unit)}"
         case orders.Close():
-            return f"{who} is closed"
+            return f"{account} is closed"
         case orders.Limits(floor, ceiling):
-            return f"{who} is set to {_limits(floor, ceiling, unit)}"
+            return f"{account} is set to {_limits(floor, ceiling, unit)}"
         case orders.Holder(person, holds):
-            return f"person {person} becomes {'' if holds else 'no longer '}a holder of {who}"
+            change = "becomes" if holds else "is no longer"
+            return f"{names.person(person)} {change} a holder of {account}"
         case orders.Assist(deviceless):
-            return f"{who} is {'' if deviceless else 'no longer '}one that coordinators act for"
+            return f"{account} is {'' if deviceless else 'no longer '}one that coordinators act for"
         case orders.Mandate(person, scope, cap, window, until):
             return (
-                f"person {person} may act for {who} ({listed(scope)}), up to {amount(cap, unit)}"
-                f" in {span(window)}, until {day(until)}"
+                f"{names.person(person)} may act for {who} ({listed(scope)}), up to"
+                f" {amount(cap, unit)} in {span(window)}, until {day(until)}"
             )
         case orders.Unmandate(mandate):
             return f"permission {mandate} to act for somebody is ended"
         case _:
-            return _office_sentence(act, unit)
+            return _office_sentence(act, unit, names)
 
 
-def _office_sentence(act: Act, unit: Unit) -> str:
+def _office_sentence(act: Act, unit: Unit, names: Names) -> str:
     match act:
         case orders.Enrol(person, _, role):
             what = "recovery sheet" if role == "recovery" else "device"
-            return f"a new {what} is added for person {person}"
+            return f"a new {what} is added for {names.person(person)}"
         case orders.Revoke():
             return "a device is ended for good"
         case orders.Freeze():
@@ -117,9 +120,9 @@ def _office_sentence(act: Act, unit: Unit) -> str:
         case orders.Veto():
             return "a new device is stopped before it can be used"
         case orders.Appoint(person, office):
-            return f"person {person} becomes {office}"
+            return f"{names.person(person)} becomes {office}"
         case orders.Dismiss(person, office):
-            return f"person {person} is no longer {office}"
+            return f"{names.person(person)} is no longer {office}"
         case orders.Amend(encoded):
             rules = decode_rules(encoded)
             return (
@@ -137,10 +140,10 @@ def _limits(floor: int, ceiling: int, unit: Unit) -> str:
     return f"able to go down to {amount(floor, unit)} below and up to {amount(ceiling, unit)}"
 
 
-def tell_resent(resent: Resent, unit: Unit) -> str:
+def tell_resent(resent: Resent, unit: Unit, names: Names) -> str:
     """What became of an order that was interrupted."""
     memo = resent.order.memo
-    said = describe(orders.parse(resent.order.wire), unit, memo.text if memo else None)
+    said = describe(orders.parse(resent.order.wire), unit, names, memo.text if memo else None)
     if resent.order.intent.startswith("invite "):
         said += f"; its code is {resent.order.intent.removeprefix('invite ')}"
     match resent.outcome:

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from client.cli.run import Run
 from client.cli.words import listed, person
 from client.errors import InputRefused
+from client.records import PinnedCircle
 from client.views import AccountView, Person
 from ledger.charter import origin_of
+from ledger.orders import COMMUNITY, TREASURY
 
-SYSTEM_ACCOUNTS = {"treasury": 1, "community": 2}
+FUNDS = {"treasury": TREASURY, "community": COMMUNITY}
 
 _ACCOUNT = re.compile(r"#?([0-9]{1,15})")
 _HANDLE = re.compile(r"[a-z][a-z0-9-]{1,31}")
@@ -29,9 +31,9 @@ async def find_party(run: Run, who: str) -> Party:
     """The account meant. Raises InputRefused for nobody, or several."""
     written = who.strip().lower()
     if number := _ACCOUNT.fullmatch(written):
-        return Party(int(number[1]), f"account {number[1]}")
-    if written in SYSTEM_ACCOUNTS:
-        return Party(SYSTEM_ACCOUNTS[written], f"the {written} account")
+        return Party(int(number[1]), run.names.account(int(number[1])))
+    if written in FUNDS:
+        return Party(FUNDS[written], run.names.account(FUNDS[written]))
     found = await find_person(run, who)
     label = person(found.handle, found.name)
     if not found.accounts:
@@ -41,6 +43,7 @@ async def find_party(run: Run, who: str) -> Party:
         raise InputRefused(
             f"{label} has several accounts ({numbers}): say which one, by its number."
         )
+    run.names.accounts[found.accounts[0]] = label
     return Party(found.accounts[0], label)
 
 
@@ -55,11 +58,20 @@ async def find_person(run: Run, who: str) -> Person:
     if at:
         circle = member.circle
         if circle.origin != origin_of(address, circle.circle_id, _epoch(circle.origin)):
-            raise InputRefused(f"{address[:60]} is another circle, and {circle.name} has no link.")
+            raise InputRefused(
+                f"{address[:60]} is another circle: its people can be paid, one at a time, with"
+                " tally pay."
+            )
     found = await (await member.session()).find_person(handle)
     if found is None:
         raise InputRefused(f"Nobody here is called {handle}: look at how it is spelt.")
+    run.names.persons[found.person] = person(found.handle, found.name)
     return found
+
+
+def own_address(circle: PinnedCircle) -> str:
+    """The address by which others know a circle, as in ann@circle.example."""
+    return circle.origin.partition("/")[0]
 
 
 def _epoch(origin: str) -> int:

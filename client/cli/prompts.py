@@ -10,6 +10,8 @@ from contextlib import contextmanager
 
 import click
 
+from client.errors import InputRefused
+
 
 def ask_secret(prompt: str, *, new: bool = False) -> str:
     """Ask unseen, for a new secret twice; or read a line that is piped in."""
@@ -21,7 +23,9 @@ def ask_secret(prompt: str, *, new: bool = False) -> str:
 
 
 def confirm(question: str) -> None:
-    """Go on with a yes. Raises click.Abort."""
+    """Go on with a yes. Raises click.Abort for a no, InputRefused where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise InputRefused(f"There is nobody here to ask ({question}): add --yes if you mean it.")
     with _interruptible():
         click.confirm(question, abort=True, err=True)
 

@@ -5,24 +5,27 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 
-from client.cli.words import moment
-from client.errors import HistoryRewritten, NodeRefused
+from client.cli.names import Names
+from client.cli.words import capital, listed, moment
+from client.errors import HistoryRewritten, HistoryUnproven, NodeRefused
 from ledger.amount import Unit, amount_in_words
 from ledger.errors import TallystickError
 
 _Attributes = Mapping[str, object]
 
 
-def explain(error: TallystickError, unit: Unit | None, own: Collection[int]) -> str:
-    """What went wrong and what to do; ``own`` are the reader's accounts."""
+def explain(error: TallystickError, unit: Unit | None, own: Collection[int], names: Names) -> str:
+    """What went wrong and what to do; ``own`` are the reader's accounts, ``names`` others'."""
     match error:
         case NodeRefused(problem=problem, attributes=attributes):
             told = None
             if unit is not None and problem in _IN_UNIT:
-                told = _IN_UNIT[problem](attributes, unit, own)
-            return told or _PLAIN.get(problem) or _in_plain(problem, error.detail)
+                told = _IN_UNIT[problem](attributes, unit, own, names)
+            return told or _PLAIN.get(problem) or _in_plain(problem, error.detail, own, names)
         case HistoryRewritten():
             return f"{error} {WHAT_TO_DO}"
+        case HistoryUnproven():
+            return f"{error} Tell your coordinator: tallyd check finds out what it is."
         case _:
             return str(error)
 
@@ -53,6 +56,9 @@ _PLAIN = {
 _MOMENT = re.compile(r"\b[12][0-9]{12}\b")
 """Unix milliseconds from 2001 to 2065, as they stand in a node's sentence."""
 
+_NUMBERED = re.compile(r"(?<!no )\b([Aa]ccount|[Pp]erson) ([0-9]{1,16})\b")
+"""Somebody who is there, as a node's sentence names them."""
+
 _PREFIXES = {
     "order-inconsistent": "That cannot be done",
     "not-authorised": "That is not yours to do",
@@ -60,9 +66,17 @@ _PREFIXES = {
 }
 
 
-def _in_plain(problem: str, detail: str) -> str:
-    """The node's own sentence, its times as days and its terms of art as everyday words."""
+def _in_plain(problem: str, detail: str, own: Collection[int], names: Names) -> str:
+    """The node's own sentence: times as days, numbers as names, terms of art as everyday words."""
+
+    def name(found: re.Match[str]) -> str:
+        number = int(found[2])
+        if found[1].lower() == "person":
+            return names.person(number)
+        return "your account" if number in own else names.account_itself(number)
+
     said = _MOMENT.sub(lambda found: moment(int(found[0])), detail)
+    said = capital(_NUMBERED.sub(name, said))
     prefix = _PREFIXES.get(problem)
     reason = said.partition(": ")[2]
     return f"{prefix}: {reason}" if prefix and reason else said
@@ -78,30 +92,34 @@ def _numbers(attributes: _Attributes, name: str) -> list[int]:
     return [each for each in value if type(each) is int] if isinstance(value, list) else []
 
 
-def _whose(accounts: list[int], own: Collection[int]) -> str:
+def _whose(accounts: list[int], own: Collection[int], names: Names) -> str:
     if len(accounts) == 1 and accounts[0] in own:
         return "You"
-    shown = ", ".join(map(str, accounts[:10])) + (", ..." if len(accounts) > 10 else "")
-    return f"Account {shown}" if len(accounts) == 1 else f"Accounts {shown}"
+    shown = [names.account(account) for account in accounts[:10]]
+    if len(accounts) > 10:
+        shown.append(f"{len(accounts) - 10} more")
+    return capital(listed(shown))
 
 
-def _credit_limit(attributes: _Attributes, unit: Unit, own: Collection[int]) -> str | None:
+def _credit_limit(
+    attributes: _Attributes, unit: Unit, own: Collection[int], names: Names
+) -> str | None:
     accounts = _numbers(attributes, "accounts")
     available, floor = _number(attributes, "available"), _number(attributes, "floor")
     wanted = _number(attributes, "amount")
     if not accounts or available is None or floor is None or wanted is None:
         return None
     if len(accounts) > 1:
-        return f"{_whose(accounts, own)} cannot go down that far; nothing was done."
+        return f"{_whose(accounts, own, names)} cannot go down that far; nothing was done."
     left = max(0, available - floor)
-    who = _whose(accounts, own)
+    who = _whose(accounts, own, names)
     return (
         f"{who} can spend {amount_in_words(left, unit)} now, so"
         f" {amount_in_words(wanted, unit)} is too much; nothing was done."
     )
 
 
-def _ceiling(attributes: _Attributes, unit: Unit, own: Collection[int]) -> str | None:
+def _ceiling(attributes: _Attributes, unit: Unit, own: Collection[int], names: Names) -> str | None:
     accounts = _numbers(attributes, "accounts")
     balance, ceiling = _number(attributes, "balance"), _number(attributes, "ceiling")
     wanted = _number(attributes, "amount")
@@ -109,13 +127,13 @@ def _ceiling(attributes: _Attributes, unit: Unit, own: Collection[int]) -> str |
         return None
     room = max(0, ceiling - balance)
     return (
-        f"{_whose(accounts, own)} can go up to {amount_in_words(ceiling, unit)}, and so can take"
-        f" {amount_in_words(room, unit)} more, not {amount_in_words(wanted, unit)}; nothing was"
-        " done."
+        f"{_whose(accounts, own, names)} can go up to {amount_in_words(ceiling, unit)}, and so can"
+        f" take {amount_in_words(room, unit)} more, not {amount_in_words(wanted, unit)}; nothing"
+        " was done."
     )
 
 
-def _cap(attributes: _Attributes, unit: Unit, own: Collection[int]) -> str | None:
+def _cap(attributes: _Attributes, unit: Unit, own: Collection[int], names: Names) -> str | None:
     wanted, cap = _number(attributes, "amount"), _number(attributes, "cap")
     if wanted is None or cap is None:
         return None
@@ -125,7 +143,9 @@ def _cap(attributes: _Attributes, unit: Unit, own: Collection[int]) -> str | Non
     )
 
 
-def _limit_too_wide(attributes: _Attributes, unit: Unit, own: Collection[int]) -> str | None:
+def _limit_too_wide(
+    attributes: _Attributes, unit: Unit, own: Collection[int], names: Names
+) -> str | None:
     asked, allowed = _number(attributes, "asked"), _number(attributes, "allowed")
     if asked is None or allowed is None:
         return None
@@ -135,7 +155,9 @@ def _limit_too_wide(attributes: _Attributes, unit: Unit, own: Collection[int]) -
     )
 
 
-def _cosignatures(attributes: _Attributes, unit: Unit, own: Collection[int]) -> str | None:
+def _cosignatures(
+    attributes: _Attributes, unit: Unit, own: Collection[int], names: Names
+) -> str | None:
     signed, needed = _number(attributes, "signed"), _number(attributes, "needed")
     return (
         f"{needed} of the committee must sign this, and {signed} did: add --save FILE, let the"
@@ -143,7 +165,7 @@ def _cosignatures(attributes: _Attributes, unit: Unit, own: Collection[int]) -> 
     )
 
 
-_IN_UNIT: dict[str, Callable[[_Attributes, Unit, Collection[int]], str | None]] = {
+_IN_UNIT: dict[str, Callable[[_Attributes, Unit, Collection[int], Names], str | None]] = {
     "credit-limit": _credit_limit,
     "ceiling": _ceiling,
     "cap": _cap,

@@ -13,6 +13,7 @@ from client.cli.command import Told, command
 from client.cli.parties import own_account
 from client.cli.run import Run
 from client.cli.words import DAY_MS, day, plain, wrap
+from client.limits import check_text
 from client.member import Member, unix_ms
 from client.records import SALT_BYTES, Memo
 from client.views import RequestView
@@ -36,7 +37,7 @@ async def request(run: Run, amount: str, text: str | None, days: int, account: i
     number = (await own_account(run, account)).number
     expires = unix_ms() + days * DAY_MS
     view = await make_request(member, number, minor, expires, text)
-    link = format_request_link(member.circle.node_url, view.id)
+    link = format_request_link(await member.public_url(), view.id)
     told = (
         "Whoever opens this link, or runs tally pay with it, pays you"
         f" {amount_in_words(minor, unit)} once, until {day(expires)}:\n\n{link}"
@@ -47,7 +48,9 @@ async def request(run: Run, amount: str, text: str | None, days: int, account: i
 async def make_request(
     member: Member, account: int, minor: int, expires: int, text: str | None = None
 ) -> RequestView:
-    """Sign a payment request with this device and leave it with the node."""
+    """Sign a payment request with this device and leave it with the node. Raises InputRefused."""
+    if text is not None:
+        check_text(text)
     memo = None if text is None else Memo(text, os.urandom(SALT_BYTES))
     asked = PaymentRequest(
         circle=member.circle.circle_id,
@@ -72,7 +75,7 @@ async def requests(run: Run, account: int | None) -> Told:
     fields = {"account": number, "requests": [request_fields(each) for each in found]}
     if not found:
         return Told("You have not asked for anything.", fields)
-    unit, url, now = member.circle.unit, member.circle.node_url, unix_ms()
+    unit, url, now = member.circle.unit, await member.public_url(), unix_ms()
     return Told("\n".join(_tell(each, unit, url, now) for each in found), fields)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from client.cli.names import Names
 from client.cli.prompts import ask_secret
 from client.cli.settings import Settings
 
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """An async context manager; ``notices`` are sentences that a person should read besides."""
+    """An async context manager; ``notices`` are sentences that a person should read besides.
+
+    ``names`` are those that came up, for the numbers in refusals.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.notices: list[str] = []
+        self.names = Names()
         self._stack = AsyncExitStack()
         self._member: Member | None = None
         self._resent: dict[str, Outcome] = {}
@@ -71,6 +76,13 @@ class Run:
             await self._resend(self._member)
         return self._member
 
+    def sent_before(self, intent: str) -> Proved | None:
+        """What was asked for before and still waited to be sent, now that it is done."""
+        from client.receipts import Proved
+
+        earlier = self._resent.get(intent)
+        return earlier if isinstance(earlier, Proved) else None
+
     async def order(
         self, draft: Draft, *, signatory: Signatory | None = None, intent: str | None = None
     ) -> Proved:
@@ -85,8 +97,9 @@ class Run:
         return await member.order(draft, signatory=signatory, intent=intent)
 
     async def _resend(self, member: Member) -> None:
+        from client.cli.names import learn_names
         from client.cli.orders_in_words import tell_resent
-        from client.errors import NodeUnreachable
+        from client.errors import NodeError, NodeUnreachable
 
         try:
             resent = await member.resend()
@@ -94,6 +107,10 @@ class Run:
             waiting = len(member.journal.unanswered())
             self.notices.append(f"{waiting} of your orders still wait for a connection.")
             raise
+        if resent:
+            # Names only adorn what is told; a device that ended itself is told no more of them.
+            with suppress(NodeError):
+                await learn_names(member, self.names)
         for each in resent:
             self._resent[each.order.intent] = each.outcome
-            self.notices.append(tell_resent(each, member.circle.unit))
+            self.notices.append(tell_resent(each, member.circle.unit, self.names))

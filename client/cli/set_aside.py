@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 
@@ -11,14 +12,14 @@ from client.cli.acting import Acting, acting_options, find_acting, proved_fields
 from client.cli.amounts import NUMBER, read_amount
 from client.cli.command import Told, command
 from client.cli.days import DAY, end_of_day
-from client.cli.parties import find_party, own_account
+from client.cli.parties import Party, find_party, own_account
 from client.cli.run import Run
-from client.cli.words import DAY_MS, day, listed, plain
+from client.cli.words import DAY_MS, capital, day, listed, person, plain, wrap
 from client.drafts import Draft
 from client.errors import InputRefused
 from client.member import unix_ms
 from client.views import HoldView
-from ledger.amount import amount_in_words
+from ledger.amount import Unit, amount_in_words
 from ledger.orders import Claim, Hold, Object, Release, Settle
 
 DAYS = 30
@@ -80,20 +81,44 @@ async def promises(run: Run, account: str | None) -> Told:
     )
     member = await run.member()
     found = [each async for each in (await member.session()).holds(number)]
-    fields = {"account": number, "promises": [asdict(each) for each in found]}
+    fields = {"account": number, "promises": [_promise_fields(each) for each in found]}
     if not found:
         return Told("Nothing is set aside.", fields)
     unit = member.circle.unit
-    lines = []
-    for hold in found:
-        amount = amount_in_words(hold.amount, unit)
-        mine = hold.account == number
-        whom = "" if hold.payee is None else f" for account {hold.payee}"
-        said = f"you set {amount} aside{whom}" if mine else f"account {hold.account} set {amount}"
-        said += "" if mine else " aside for you"
-        claimed = f"; {amount_in_words(hold.claimed, unit)} is claimed" if hold.claimed else ""
-        lines.append(f"Promise {hold.index}: {said}, until {day(hold.until - 1)}{claimed}.")
-    return Told("\n".join(lines), fields)
+    own = member.membership.accounts
+    return Told("\n".join(_tell(hold, unit, own) for hold in found), fields)
+
+
+def _promise_fields(hold: HoldView) -> dict[str, object]:
+    payment = None if hold.payment is None else hold.payment.hex()
+    return {**asdict(hold), "payment": payment}
+
+
+def _tell(hold: HoldView, unit: Unit, own: Collection[int]) -> str:
+    payer = "you" if hold.account in own else _payer(hold)
+    if hold.payment is not None:
+        return wrap(
+            f"Promise {hold.index}: {payer} sent {amount_in_words(hold.amount, unit)} on the way"
+            " into another circle; see tally payments.",
+            "  ",
+        )
+    whom = ""
+    if hold.payee is not None:
+        whom = f" for {'you' if hold.payee in own else _payee(hold)}"
+    claimed = f"; {amount_in_words(hold.claimed, unit)} is claimed" if hold.claimed else ""
+    return wrap(
+        f"Promise {hold.index}: {payer} set {amount_in_words(hold.amount, unit)} aside{whom}, until"
+        f" {day(hold.until - 1)}{claimed}.",
+        "  ",
+    )
+
+
+def _payer(hold: HoldView) -> str:
+    return person(hold.payer_handle, hold.payer_name, hold.account)
+
+
+def _payee(hold: HoldView) -> str:
+    return person(hold.payee_handle, hold.payee_name, hold.payee)
 
 
 async def _find(run: Run, number: int, account: int) -> HoldView:
@@ -157,15 +182,20 @@ async def hand_over(
     unit = (await run.member()).circle.unit
     whole = hold.amount if hold.claimed is None else hold.claimed
     minor = whole if amount is None else read_amount(amount, unit)
-    payee = hold.payee if whom is None else (await find_party(run, whom)).account
-    if payee is None:
+    if whom is not None:
+        payee = await find_party(run, whom)
+    elif hold.payee is not None:
+        payee = Party(hold.payee, _payee(hold))
+    else:
         raise InputRefused("Say with --whom who is to be paid.")
-    act = Settle(promise, payee, minor)
+    act = Settle(promise, payee.account, minor)
     proved = await run.order(Draft(act, acting.account, reason, acting.slip, acting.mandate))
     left = standing_after(proved, acting.account, unit)
     fields = {**proved_fields(proved, acting.account), "promise": promise, "amount": minor}
-    told = f"Account {payee} was paid {amount_in_words(minor, unit)} of promise {promise}.{left}"
-    return Told(told, {**fields, "payee": payee})
+    own = (await run.member()).membership.accounts
+    who = "You were" if payee.account in own else f"{capital(payee.label)} was"
+    told = f"{who} paid {amount_in_words(minor, unit)} of promise {promise}.{left}"
+    return Told(told, {**fields, "payee": payee.account})
 
 
 @command("free")
@@ -197,7 +227,7 @@ async def free(
 
 
 def _others(hold: HoldView) -> str:
-    others = [] if hold.payee is None else [f"account {hold.payee}"]
+    others = [] if hold.payee is None else [_payee(hold)]
     if hold.coordinator:
         others.append("a coordinator")
     return listed(others) or "nobody"

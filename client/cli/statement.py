@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, datetime
 
 import click
@@ -12,6 +13,7 @@ from client.cli.parties import find_party, own_account
 from client.cli.run import Run
 from client.cli.statement_words import HEADINGS, tell_line, tell_row, write_csv
 from client.cli.words import width
+from client.payment_views import Elsewhere
 from client.views import StatementLine
 
 COLUMNS_WIDTH_MIN = 72
@@ -65,6 +67,10 @@ def _date(moment: datetime | None) -> date | None:
     return None if moment is None else moment.date()
 
 
+def _elsewhere_fields(payment: Elsewhere) -> dict[str, object]:
+    return {**asdict(payment), "payment": payment.payment.hex()}
+
+
 def line_fields(line: StatementLine) -> dict[str, object]:
     """A line for a program: amounts in minor units, times in Unix milliseconds."""
     other = line.counterparty
@@ -85,4 +91,5 @@ def line_fields(line: StatementLine) -> dict[str, object]:
         "reference": line.reference,
         "slip": None if line.slip is None else list(line.slip),
         "by": line.by,
+        "elsewhere": None if line.elsewhere is None else _elsewhere_fields(line.elsewhere),
     }

@@ -7,7 +7,9 @@ import io
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+from client.cli.payment_words import tell_return
 from client.cli.words import day, person, plain, signed, wrap, write_day
+from client.payment_views import Elsewhere
 from client.views import StatementLine
 from ledger.amount import Unit, amount_in_words, format_figure
 
@@ -18,6 +20,8 @@ _EVENTS = {
     "holder": "who holds the account was changed",
     "assist": "whether coordinators act for you was changed",
     "hold": "you set something aside",
+    "defer": "what waits for another circle was moved to the suspense account",
+    "link": "an agreement with another circle began",
     "release": "something was no longer set aside",
     "claim": "something set aside was claimed",
     "object": "a claim was objected to",
@@ -51,6 +55,8 @@ def _what(line: StatementLine, unit: Unit) -> str:
     amount = amount_in_words(abs(line.delta), unit)
     other = line.counterparty
     who = "several" if other is None else person(other.handle, other.name, other.account)
+    if line.elsewhere is not None:
+        return _elsewhere(line, line.elsewhere, amount)
     if line.delta == 0:
         return _EVENTS.get(line.kind, plain(line.kind))
     given = line.delta < 0
@@ -71,12 +77,35 @@ def _what(line: StatementLine, unit: Unit) -> str:
             return f"{amount} to {who} to begin with" if given else f"you began with {amount}"
         case "close":
             return f"the account was closed: {amount} {'went' if given else 'came'}"
+        case "relay":
+            return f"a payment passed through: {amount}"
         case _:
             return f"{plain(line.kind)} of {amount}"
 
 
+def _elsewhere(line: StatementLine, payment: Elsewhere, amount: str) -> str:
+    """A payment to another circle, or from one."""
+    other = line.counterparty
+    circle = "another circle" if other is None else person(other.handle, other.name, other.account)
+    who = circle if payment.who is None else plain(payment.who)
+    match line.kind:
+        case "arrive":
+            return f"{who} paid {'you' if line.delta > 0 else circle} {amount}"
+        case "settle" if line.delta:
+            return f"{'you' if line.delta < 0 else circle} paid {who} {amount}"
+        case "settle":
+            return f"what you paid {who} has arrived"
+        case "release":
+            return f"what was on its way to {who} came back: " + tell_return(
+                payment.reason, "the other circle", payment.who or "that name"
+            )
+        case _:
+            return f"something was set aside, on its way to {who}"
+
+
 def _details(line: StatementLine) -> str:
-    told = "" if line.text is None else f", for {plain(line.text)}"
+    text = line.text if line.elsewhere is None else line.elsewhere.text
+    told = "" if text is None else f", for {plain(text)}"
     if line.happened_on is not None:
         told += f", about {write_day(line.happened_on)}"
     if line.reference is not None:
@@ -126,12 +155,19 @@ def write_csv(lines: Iterable[StatementLine], unit: Unit) -> str:
                 "" if other is None else other.account,
                 _cell(None if other is None else other.handle),
                 _cell(None if other is None else other.name),
-                _cell(line.text),
+                _cell(_said(line)),
                 _cell(line.reference),
                 _cell(line.by),
             ]
         )
     return written.getvalue()
+
+
+def _said(line: StatementLine) -> str | None:
+    """What it is for; of a payment between circles also who is at its other end."""
+    if line.elsewhere is None:
+        return line.text
+    return ": ".join(part for part in (line.elsewhere.who, line.elsewhere.text) if part)
 
 
 def _cell(text: str | None) -> str:

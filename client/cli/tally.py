@@ -17,6 +17,9 @@ SECTIONS = {
     "Every day": {
         "balance": Entry("client.cli.balance:balance", "What you have, and the latest lines."),
         "pay": Entry("client.cli.pay:pay", "Pay somebody, or several people at once."),
+        "payments": Entry(
+            "client.cli.payments:payments", "What you paid into other circles, and where it is."
+        ),
         "request": Entry(
             "client.cli.request:request", "Ask to be paid: makes a link to give away."
         ),
@@ -42,6 +45,10 @@ SECTIONS = {
         "verify": Entry("client.cli.verify:verify", "Check that nothing was changed behind you."),
         "devices": Entry("client.cli.devices:devices", "Your phones and computers."),
         "new-device": Entry("client.cli.new_device:new_device", "Make this device one of yours."),
+        "address": Entry("client.cli.address:address", "Where this device reaches a circle."),
+        "everything": Entry(
+            "client.cli.everything:everything", "Save all that the circle holds on you."
+        ),
         "circles": Entry("client.cli.circles:circles", "The circles on this device."),
         "passphrase": Entry("client.cli.circles:passphrase", "Protect this device's key."),
     },
@@ -69,10 +76,22 @@ SECTIONS = {
 def tally(context: click.Context, circle: str | None, home: Path | None) -> None:
     """Give and get help in your circle, and keep count.
 
-    WHO is a short name such as ann, or an account number such as 102. An AMOUNT is written as
+    WHO is a short name such as ann, or an account number such as 102; in another circle it is
+    ann@circle.example. An AMOUNT is written as
     people do: 2, 1.5 or 1h20.
     """
     context.obj = Settings(circle, home)
+
+
+def _tell_usage(error: click.UsageError) -> int:
+    from client.cli.usage import explain_usage
+
+    if error.ctx is not None and error.message == error.ctx.get_help():
+        # A group without a command shows its help.
+        click.echo(error.message)
+    else:
+        click.echo(explain_usage(error), err=True)
+    return error.exit_code
 
 
 def run_tally(arguments: Sequence[str]) -> int:
@@ -80,8 +99,7 @@ def run_tally(arguments: Sequence[str]) -> int:
     try:
         status = tally.main(list(arguments), prog_name="tally", standalone_mode=False)
     except click.UsageError as error:
-        error.show()
-        return error.exit_code
+        return _tell_usage(error)
     except click.ClickException as error:
         error.show()
         return 1

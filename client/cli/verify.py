@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 
 import click
@@ -13,6 +14,7 @@ from client.cli.command import Told, command
 from client.cli.run import Run
 from client.cli.words import plain
 from client.findings import Finding
+from client.neighbours import Change
 
 
 @command("verify")
@@ -23,7 +25,8 @@ async def verify(run: Run, whole_log: bool) -> Told:
     Whatever is wrong is said; with status 0 everything matches.
     """
     member = await run.member()
-    report = await audit(member, whole_log=whole_log, progress=_progress())
+    with counting() as progress:
+        report = await audit(member, whole_log=whole_log, progress=progress)
     fields = {
         "ok": report.is_sound,
         "entries": report.entries,
@@ -32,11 +35,15 @@ async def verify(run: Run, whole_log: bool) -> Told:
         "lines": report.lines,
         "read": report.read,
         "findings": [asdict(finding) for finding in report.findings],
+        "neighbours": list(report.neighbours),
+        "neighbour_changes": [asdict(change) for change in report.changes],
     }
     if report.is_sound:
         return Told(_praise(report, plain(member.circle.name)), fields)
     told = ["Something is not as it should be:", ""]
-    told += [f"- {tell_finding(finding)}" for finding in report.findings]
+    several = len(member.membership.accounts) > 1
+    told += [f"- {tell_finding(finding, several)}" for finding in report.findings]
+    told += [tell_change(change) for change in report.changes]
     told += ["", "Show this to your coordinator. Your receipts are kept on this device; do not"]
     told += ["delete them: they prove what was booked."]
     return Told("\n".join(told), fields, failed=True)
@@ -51,9 +58,37 @@ def _praise(report: Report, circle: str) -> str:
         new = report.entries - report.seen
         added = _counted(new, "entry", "entries") if new > 0 else "nothing"
         told.append(f"Since you last looked nothing was changed; {added} came to it.")
+    told += tell_neighbours(report)
     if report.read:
         told.append(f"All {_counted(report.read, 'entry', 'entries')} of the books were read.")
     return "\n".join(told)
+
+
+_NUMBERS = "One Two Three Four Five Six Seven Eight Nine Ten Eleven Twelve".split()
+
+
+def tell_neighbours(report: Report) -> list[str]:
+    """Whose copies match, and what changed in who keeps one; of none, nothing."""
+    changes = [tell_change(change) for change in report.changes]
+    count = len(report.neighbours)
+    if count == 0:
+        return changes
+    if count == 1:
+        return ["One neighbour's copy matches yours.", *changes]
+    number = _NUMBERS[count - 1] if count <= len(_NUMBERS) else str(count)
+    return [f"{number} neighbours' copies match yours.", *changes]
+
+
+def tell_change(change: Change) -> str:
+    """A change in who keeps a copy, as the person concerned would say it."""
+    name = plain(change.name)
+    match change.what:
+        case "new":
+            return f"{name} keeps a copy of the books now, too."
+        case "gone":
+            return f"{name} keeps no copy of the books any more."
+        case _:
+            return f"{name} signs with another key than before: ask your coordinator if they know."
 
 
 _FIELDS = {
@@ -73,15 +108,19 @@ def _counted(count: int, one: str, many: str | None = None) -> str:
     return f"{count} {one if count == 1 else many or one + 's'}"
 
 
-def tell_finding(finding: Finding) -> str:
-    """What was found, as the person concerned would say it."""
+def tell_finding(finding: Finding, several: bool = False) -> str:
+    """What was found, as the person concerned would say it; they may have ``several`` accounts."""
     where = "" if finding.entry is None else f" (no. {finding.entry})"
-    line = f"line {finding.seq} of account {finding.account}{where}"
+    account = f"your account {finding.account}" if several else "your account"
+    line = f"line {finding.seq} of {account}{where}"
     match finding.kind:
         case "receipt-damaged":
             return f"A receipt on this device{where} no longer proves anything; restore a copy."
         case "log-damaged":
-            return f"The circle's books are damaged{where}: {plain(finding.detail)}."
+            return (
+                f"The node's copy of the circle's books is damaged or was changed{where}:"
+                f" {plain(finding.detail)}."
+            )
         case "line-missing":
             return f"The statement no longer shows {line}, though it was booked."
         case "line-wrong":
@@ -92,19 +131,29 @@ def tell_finding(finding: Finding) -> str:
         case "line-doubled":
             return f"There are two versions of {line}; only one can be true."
         case "line-unproved":
-            return f"The circle shows {line}, and does not prove it."
+            why = f": {plain(finding.detail)}" if finding.detail else ""
+            return f"The circle shows {line}, and does not prove it{why}."
         case "balance-wrong":
-            return f"The balance shown of account {finding.account} is not the one in the books."
+            return f"The balance shown of {account} is not the one in the books."
         case kind:
             return f"{kind}: {line}."
 
 
-def _progress() -> Callable[[int], None] | None:
+@contextmanager
+def counting() -> Iterator[Callable[[int], None] | None]:
     """Counts on a terminal, so that nobody thinks it hangs; nothing anywhere else."""
     if not sys.stderr.isatty():
-        return None
+        yield None
+        return
+    shown = False
 
     def show(count: int) -> None:
+        nonlocal shown
+        shown = True
         click.echo(f"\r{count} entries read", err=True, nl=False)
 
-    return show
+    try:
+        yield show
+    finally:
+        if shown:
+            click.echo(err=True)

@@ -7,10 +7,19 @@ import textwrap
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
+from client.views import FORMER_MEMBER
 from ledger.amount import Unit, amount_in_words, format_figure
+from ledger.orders import COMMUNITY, SUSPENSE, TREASURY
 
 WIDTH_MAX = 100
 DAY_MS = 24 * 3600 * 1000
+
+SYSTEM_ACCOUNTS = {
+    TREASURY: "the treasury",
+    COMMUNITY: "the community account",
+    SUSPENSE: "the suspense account",
+}
+"""The circle's own accounts, in words."""
 
 _SPANS = (("week", 7 * DAY_MS), ("day", DAY_MS), ("hour", DAY_MS // 24), ("minute", 60_000))
 
@@ -57,12 +66,15 @@ def span(milliseconds: int) -> str:
 
 
 def person(handle: str | None, name: str | None, account: int | None = None) -> str:
-    """A person as others know them; an account number where no name is left."""
-    if name:
-        return plain(name)
-    if handle:
-        return plain(handle)
-    return "a former member" if account is None else f"a former member (account {account})"
+    """A person, or whoever's account it is, as others know them; nobody's where no name is left."""
+    if account in SYSTEM_ACCOUNTS:
+        return SYSTEM_ACCOUNTS[account]
+    return plain(name or handle or FORMER_MEMBER)
+
+
+def capital(words: str) -> str:
+    """With a great first letter, as a sentence begins."""
+    return words[:1].upper() + words[1:]
 
 
 def listed(words: Iterable[str]) -> str:

@@ -17,8 +17,17 @@ from ledger.decide.authority import (
 )
 from ledger.decide.limits import check_countable, check_limits
 from ledger.decide.verdict import Case, Decision, Move
-from ledger.errors import HoldLocked, HoldUnknown, NotAuthorised, OrderInconsistent
-from ledger.orders import SUSPENSE, Claim, Hold, Object, Release, Settle
+from ledger.errors import (
+    HoldLocked,
+    HoldUnknown,
+    NotAuthorised,
+    OrderInconsistent,
+    RouteUnusable,
+)
+from ledger.federation.link import PutTransit
+from ledger.federation.payment import decode_header, payment_id
+from ledger.federation.send import send
+from ledger.orders import FIRST_MEMBER, SUSPENSE, Claim, Defer, Hold, Object, Release, Settle
 from ledger.state import (
     Account,
     Change,
@@ -29,6 +38,9 @@ from ledger.state import (
     PutMandate,
 )
 
+DEFER_MS = 3 * 24 * 3600 * 1000
+"""How long another circle has before a coordinator may free the payer."""
+
 
 def decide_hold(case: Case, hold: Hold) -> Decision:
     """A holder, or someone acting for them, sets tokens aside."""
@@ -37,15 +49,20 @@ def decide_hold(case: Case, hold: Hold) -> Decision:
     for payee in hold.payee:
         open_account(case.state, payee)
     authority, changes = authorise(case, payer, hold.amount, hold.payee)
-    if hold.evidence:
-        raise OrderInconsistent("a hold for a payment between circles goes to a link's account")
+    if hold.evidence and (hold.payee or hold.claim_window or hold.coordinator):
+        raise OrderInconsistent("a payment to another circle names no payee and no window here")
     if hold.claim_window and not hold.payee:
         raise OrderInconsistent("nobody is named who could claim it")
     for payee in hold.payee:
         _check_payee(payee, number)
     if payer.held + hold.amount > AMOUNT_MAX:
         raise OrderInconsistent(f"more than {AMOUNT_MAX} would be set aside")
+    if hold.evidence:
+        _check_route(case, hold)
     moves = (Move(number, 0, hold.amount),)
+    sent: tuple[Change, ...] = ()
+    if hold.evidence and case.route is not None:
+        sent = send(case.state, case.now, case.number, number, hold.amount, case.route)
     check_limits(case.state, moves)
     opened = OpenHold(
         index=case.number,
@@ -55,17 +72,27 @@ def decide_hold(case: Case, hold: Hold) -> Decision:
         until=hold.until,
         claim_window=hold.claim_window[0] if hold.claim_window else None,
         coordinator=bool(hold.coordinator),
-        evidence=None,
+        evidence=hold.evidence[0] if hold.evidence else None,
         counted=any(type(change) in (PutMandate, PutDevice) for change in changes),
     )
-    return Decision("hold", authority, moves, (*changes, PutHold(opened)))
+    return Decision("hold", authority, moves, (*changes, PutHold(opened), *sent))
+
+
+def _check_route(case: Case, hold: Hold) -> None:
+    """What sets tokens aside for another circle fits what is beside it."""
+    if case.route is None:
+        raise RouteUnusable("its header and its ways are not beside the order")
+    if payment_id(case.route.header) != hold.evidence[0]:
+        raise RouteUnusable("the header beside the order is not the one that it names")
+    if decode_header(case.route.header).deadline != hold.until:
+        raise RouteUnusable("the order and the header beside it have different deadlines")
 
 
 def _check_payee(number: int, payer: int) -> None:
     if number == payer:
         raise OrderInconsistent(f"account {payer} cannot pay itself")
-    if number == SUSPENSE:
-        raise OrderInconsistent("the suspense account is for payments between circles")
+    if SUSPENSE <= number < FIRST_MEMBER:
+        raise OrderInconsistent(f"account {number} is for payments between circles")
 
 
 def _find(case: Case, index: int) -> OpenHold | None:
@@ -98,6 +125,11 @@ def _resolve(
     return authority, [], True
 
 
+def _check_ours(hold: OpenHold) -> None:
+    if hold.evidence is not None:
+        raise HoldLocked(hold.index, "the other circle's answer decides it")
+
+
 def _check_office(hold: OpenHold) -> None:
     if not hold.coordinator:
         raise HoldLocked(hold.index, "it was made without a coordinator's say")
@@ -118,6 +150,7 @@ def decide_settle(case: Case, settle: Settle) -> Decision:
     )
     if hold is None:
         raise HoldUnknown(settle.hold)
+    _check_ours(hold)
     _check_payee(settle.payee, hold.account)
     if settle.evidence:
         raise OrderInconsistent("this hold waits for no evidence")
@@ -164,6 +197,7 @@ def decide_release(case: Case, release: Release) -> Decision:
     authority, changes, by_office = _resolve(case, account, 0, parties)
     if hold is None:
         raise HoldUnknown(release.hold)
+    _check_ours(hold)
     if release.evidence:
         raise OrderInconsistent("this hold waits for no evidence")
     if by_office:
@@ -215,3 +249,23 @@ def decide_object(case: Case, objection: Object) -> Decision:
     return Decision(
         "object", authority, tuple(moves), (*changes, PutHold(replace(hold, claimed=None)))
     )
+
+
+def decide_defer(case: Case, defer: Defer) -> Decision:
+    """A coordinator moves what waits for another circle to suspense, after some days."""
+    account = open_account(case.state, case.header.account)
+    authority = require_officer(case)
+    hold = case.state.holds.get(defer.hold)
+    if hold is None or hold.account != account.number:
+        raise HoldUnknown(defer.hold)
+    transit = case.state.transits.get(hold.evidence or b"")
+    if transit is None or account.number == SUSPENSE:
+        raise HoldLocked(hold.index, "it waits for no other circle")
+    if case.now < transit.since + DEFER_MS:
+        raise HoldLocked(hold.index, f"the other circle has until {transit.since + DEFER_MS}")
+    moves = (Move(account.number, 0, -hold.amount), Move(SUSPENSE, 0, hold.amount))
+    changes: tuple[Change, ...] = (
+        PutHold(replace(hold, account=SUSPENSE)),
+        PutTransit(replace(transit, deferred=True)),
+    )
+    return Decision("defer", authority, moves, changes, exempt=True)

@@ -21,6 +21,7 @@ from ledger.errors import (
 )
 from ledger.orders import (
     COMMUNITY,
+    FIRST_MEMBER,
     SUSPENSE,
     TREASURY,
     Levy,
@@ -66,8 +67,8 @@ def _check_legs(legs: tuple[tuple[int, int], ...], own: int, total: int) -> None
     for account, _ in legs:
         if account == own:
             raise OrderInconsistent(f"account {own} cannot pay itself")
-        if account == SUSPENSE:
-            raise OrderInconsistent("the suspense account is for payments between circles")
+        if SUSPENSE <= account < FIRST_MEMBER:
+            raise OrderInconsistent(f"account {account} is for payments between circles")
     if total > AMOUNT_MAX:
         raise OrderInconsistent(f"its legs come to {total}, over {AMOUNT_MAX}")
 
@@ -142,12 +143,14 @@ def decide_reverse(case: Case, reverse: Reverse) -> Decision:
     transfer = case.facts.transfers.get(reverse.entry)
     if not is_coordinator(case.state, case.header.person):
         raise NotAuthorised(case.header.person, "reverse", "only a coordinator reverses")
+    if transfer is not None and transfer.kind not in REVERSIBLE:
+        transfer = None
     weighty = transfer is not None and (
         transfer.signer not in (0, case.header.person)
         or is_own(case.state, case.header.person, *(account for account, _ in transfer.moves))
     )
     authority = require_committee(case) if weighty else require_officer(case)
-    if transfer is None or transfer.kind not in REVERSIBLE:
+    if transfer is None:
         raise EntryNotReversible(reverse.entry, "it moved no tokens that could go back")
     if transfer.reversed:
         raise EntryNotReversible(reverse.entry, "it was reversed before")

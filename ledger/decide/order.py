@@ -39,6 +39,7 @@ from ledger.errors import (
     UnknownDevice,
     WrongCircle,
 )
+from ledger.federation.route import Route
 from ledger.orders import LIFETIME_MS_MAX, Enrol, Header, Join, Open, SignedOrder
 from ledger.state import State
 
@@ -49,6 +50,7 @@ _DECIDE: dict[type[Any], Callable[[Case, Any], Decision]] = {
     orders.Release: holds.decide_release,
     orders.Claim: holds.decide_claim,
     orders.Object: holds.decide_object,
+    orders.Defer: holds.decide_defer,
     orders.Sell: money.decide_sell,
     orders.Redeem: money.decide_redeem,
     orders.Levy: money.decide_levy,
@@ -76,9 +78,16 @@ _DECIDE: dict[type[Any], Callable[[Case, Any], Decision]] = {
 
 
 def decide_order(
-    state: State, facts: Facts, signed: SignedOrder, now: int, handle: str = ""
+    state: State,
+    facts: Facts,
+    signed: SignedOrder,
+    now: int,
+    handle: str = "",
+    route: Route | None = None,
 ) -> Verdict | Prior:
     """Decide one order whose signatures were verified, at log time ``now`` (Unix milliseconds).
+
+    ``handle`` and ``route`` are what stands beside some orders, as in :class:`Case`.
 
     Returns the Decision to write; or what was decided of the very same order before; or the error:
     a Refused is the order's final verdict, an Unacceptable is none. Changes nothing but ``facts``,
@@ -93,7 +102,7 @@ def decide_order(
         if prior is not None:
             raise NonceConflict(header.nonce, prior.order_id.hex())
         _check_device(state, header, now)
-        case = Case(state, facts, signed, header, now, state.size, handle)
+        case = Case(state, facts, signed, header, now, state.size, handle, route)
         decision = _DECIDE[type(signed.order.act)](case, signed.order.act)
     except (Refused, Unacceptable) as error:
         return error.with_traceback(None)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ledger.declarations import PaymentRequest
 from ledger.errors import TallystickError
+from ledger.federation.route import Route
 from ledger.orders import Header, SignedOrder
 from ledger.state import Change, MarkRequest, MarkReversed, MarkSlip, State
 
@@ -97,7 +98,8 @@ class Case(NamedTuple):
     """One order before its judge: the state and facts it is held against, at log time ``now``.
 
     ``header`` is the order's own, ``number`` the index of the entry it would become, ``handle`` the
-    member's name that the text beside it asks for, or "".
+    member's name that the text beside it asks for, or "". ``route`` is what stands beside an order
+    that pays into another circle, or None.
     """
 
     state: State
@@ -107,6 +109,7 @@ class Case(NamedTuple):
     now: int
     number: int
     handle: str
+    route: Route | None
 
 
 Verdict = Decision | TallystickError

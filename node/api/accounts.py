@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import asyncpg
 from pydantic import Field
 
 from node.api.bounds import Number
+from node.api.names import Party, parties_of
 from node.api.orders import Model
 from node.api.sessions import Session
 from node.circle import Circle
@@ -43,20 +45,27 @@ class Account(Model):
 class OpenHold(Model):
     """Tokens set aside by the entry ``index``, from ``account`` for ``payee`` if one is named.
 
-    The payer may take them back from ``until`` on. A claim, made at ``claimed_at`` for ``claimed``
-    minor units, is good after ``claim_window`` milliseconds; ``coordinator`` says whether one may
-    resolve it. Times are Unix milliseconds.
+    The names are the payer's and the payee's, null for a former member. The payer may take the
+    tokens back from ``until`` on. A claim, made at ``claimed_at`` for ``claimed`` minor units, is
+    good after ``claim_window`` milliseconds; ``coordinator`` says whether one may resolve it.
+    ``payment`` (hexadecimal) is there for one into another circle, whose answer alone resolves it.
+    Times are Unix milliseconds.
     """
 
     index: int
     account: int
+    payer_handle: str | None
+    payer_name: str | None
     payee: int | None
+    payee_handle: str | None
+    payee_name: str | None
     amount: int
     until: int
     claim_window: int | None
     coordinator: bool
     claimed_at: int | None
     claimed: int | None
+    payment: str | None
 
 
 class OpenHolds(Model):
@@ -128,10 +137,12 @@ async def read_holds(
     """What is set aside from or for these accounts, by entries after ``cursor``."""
     rows = await connection.fetch(
         """
-        SELECT index, account, payee, amount, until, claim_window, coordinator, claimed_at, claimed
+        SELECT index, account, payee, amount, until, claim_window, coordinator, claimed_at, claimed,
+            encode(evidence, 'hex') AS payment
         FROM holds WHERE account = ANY($1::bigint[]) AND index > $2
         UNION
-        SELECT index, account, payee, amount, until, claim_window, coordinator, claimed_at, claimed
+        SELECT index, account, payee, amount, until, claim_window, coordinator, claimed_at, claimed,
+            encode(evidence, 'hex') AS payment
         FROM holds WHERE payee = ANY($1::bigint[]) AND index > $2
         ORDER BY index LIMIT $3
         """,
@@ -139,7 +150,19 @@ async def read_holds(
         cursor,
         limit,
     )
-    return [OpenHold(**row) for row in rows]
+    sides = {row[side] for row in rows for side in ("account", "payee")} - {None}
+    parties = await parties_of(connection, sides)
+    return [_name_sides(row, parties[row["account"]], parties.get(row["payee"])) for row in rows]
+
+
+def _name_sides(row: asyncpg.Record, payer: Party, payee: Party | None) -> OpenHold:
+    return OpenHold(
+        **row,
+        payer_handle=payer.handle,
+        payer_name=payer.name,
+        payee_handle=payee.handle if payee else None,
+        payee_name=payee.name if payee else None,
+    )
 
 
 async def get_account(state: Circle, session: Session, number: Number) -> Account:

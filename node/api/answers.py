@@ -13,7 +13,7 @@ from ledger.codec import to_base64url
 from ledger.errors import TallystickError
 from ledger.state import State
 from node.http.problem import STATUS, describe_problem, every_error, find_status, title
-from node.writer import Accepted
+from node.work import Accepted
 
 _HEADER = "c2sp.org/tlog-proof@v1"
 

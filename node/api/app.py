@@ -11,6 +11,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from ledger.errors import (
     AccountClosed,
     DeviceUnusable,
+    InvalidNote,
     InvalidSignature,
     MalformedObject,
     NotAuthorised,
@@ -27,29 +28,43 @@ from node.api import (
     audit,
     entry_view,
     everything,
+    gossip,
     log,
     me,
     orders,
     pages,
+    payments,
+    peers,
     people,
+    quotes,
     requests,
     sessions,
     statement,
     wellknown,
+    witness,
 )
 from node.circle import Circle
 from node.errors import (
+    BodyTooLarge,
+    CheckpointInconsistent,
+    CheckpointUnsigned,
     Frozen,
     HistoryLost,
+    LogNotWitnessed,
+    NotCosigned,
     NotFound,
     NotYours,
+    NoWay,
     Overloaded,
+    PeerRefused,
     Quarantined,
+    RecordsDamaged,
     RequestInvalid,
     SessionRefused,
     TooManyOpenRequests,
 )
 from node.http.app import Bearer, HttpApp, build_app
+from node.http.body import ANY
 from node.http.endpoint import Endpoint, endpoint
 from node.http.limits import HttpLimits
 from node.http.openapi import ApiInfo
@@ -95,15 +110,50 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     endpoint("DELETE", f"{V1}/sessions", sessions.close_session, tags=("sessions",)),
     endpoint("GET", "/.well-known/tallystick", wellknown.get_circle, tags=("circle",)),
-    endpoint("GET", "/health", wellknown.get_health, tags=("circle",)),
+    endpoint(
+        "GET",
+        "/health",
+        wellknown.get_health,
+        tags=("circle",),
+        produces={JSON: wellknown.Health},
+        others={503: {JSON: wellknown.Health}},
+    ),
     endpoint("GET", "/metrics", get_metrics, tags=("circle",), produces={CONTENT_TYPE_LATEST: str}),
-    endpoint("GET", "/checkpoint", log.get_checkpoint, tags=("log",), produces={TEXT: str}),
+    endpoint(
+        "GET",
+        "/checkpoint",
+        log.get_checkpoint,
+        tags=("log",),
+        produces={TEXT: str},
+        raises=(NotCosigned,),
+    ),
     endpoint(
         "GET",
         "/tile/{path...}",
         log.get_tile,
         tags=("log",),
         produces={BYTES: bytes},
+        raises=(NotFound,),
+    ),
+    endpoint(
+        "POST",
+        "/add-checkpoint",
+        witness.add_checkpoint,
+        tags=("witness",),
+        accepts={ANY: str},
+        produces={TEXT: str},
+        others={409: {witness.SIZE: str}},
+        raises=(
+            *(InvalidNote, LogNotWitnessed, CheckpointUnsigned, CheckpointInconsistent),
+            *(RequestInvalid, BodyTooLarge),
+        ),
+    ),
+    endpoint(
+        "GET",
+        "/{origin_hash}/checkpoint",
+        witness.get_witnessed_checkpoint,
+        tags=("witness",),
+        produces={TEXT: str},
         raises=(NotFound,),
     ),
     endpoint(
@@ -135,6 +185,71 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         produces={JSON: everything.Everything},
         raises=(NotYours, PersonUnknown),
     ),
+    endpoint(
+        "GET",
+        f"{V1}/people/{{person}}/devices",
+        people.list_devices,
+        tags=("people",),
+        raises=(NotYours, PersonUnknown),
+    ),
+    endpoint(
+        "POST",
+        "/peer/v1/exchange",
+        peers.exchange,
+        tags=("peers",),
+        accepts={BYTES: bytes},
+        produces={BYTES: bytes},
+        raises=(MalformedObject, InvalidSignature, NotFound, Overloaded, Frozen),
+    ),
+    endpoint(
+        "POST",
+        "/peer/v1/agreements",
+        peers.ask_agreement,
+        tags=("peers",),
+        raises=(MalformedObject, InvalidSignature, PeerRefused),
+    ),
+    endpoint(
+        "PUT",
+        "/peer/v1/agreements",
+        peers.conclude_agreement,
+        tags=("peers",),
+        raises=(MalformedObject, InvalidSignature, PeerRefused, Overloaded, Frozen),
+    ),
+    endpoint(
+        "GET",
+        "/peer/v1/payments/{payment}",
+        peers.get_status,
+        tags=("peers",),
+        raises=(NotFound,),
+    ),
+    endpoint(
+        "POST",
+        "/peer/v1/gossip",
+        gossip.meet,
+        tags=("peers",),
+        accepts={BYTES: bytes},
+        produces={BYTES: bytes},
+        raises=(MalformedObject, InvalidSignature, NotFound, Overloaded),
+    ),
+    endpoint("GET", f"{V1}/circles", gossip.list_circles, tags=("peers",)),
+    endpoint("GET", f"{V1}/peers", peers.list_peers, tags=("peers",)),
+    endpoint(
+        "GET",
+        f"{V1}/quote",
+        quotes.get_quote,
+        tags=("peers",),
+        raises=(NotFound, NoWay, RequestInvalid),
+    ),
+    endpoint(
+        "GET", f"{V1}/payments", payments.list_payments, tags=("accounts",), raises=(NotFound,)
+    ),
+    endpoint(
+        "GET",
+        f"{V1}/payments/{{payment}}",
+        payments.get_payment,
+        tags=("accounts",),
+        raises=(NotFound,),
+    ),
     endpoint("GET", f"{V1}/officers", people.list_officers, tags=("people",)),
     endpoint(
         "GET",
@@ -149,7 +264,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         statement.get_statement,
         tags=("accounts",),
         produces={JSON: statement.Statement, CSV: str},
-        raises=(NotFound,),
+        raises=(NotFound, RecordsDamaged),
     ),
     endpoint("GET", f"{V1}/holds", accounts.list_holds, tags=("accounts",), raises=(NotFound,)),
     endpoint(
@@ -181,6 +296,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     endpoint("GET", "/", pages.get_front_page, produces={HTML: str}, documented=False),
     endpoint("GET", "/join", pages.get_join_page, produces={HTML: str}, documented=False),
+    endpoint("GET", "/pay", pages.get_pay_page, produces={HTML: str}, documented=False),
 )
 
 

@@ -13,15 +13,15 @@ from ledger.tile import TILE_WIDTH, Tile, tile_reader, tiles_of
 from node.connections import Reader as Connection
 from node.errors import NotFound
 from node.loading import Head
-from node.writer import Accepted
+from node.work import Accepted
 
 
-async def read_tiles(
-    connection: Connection, head: Head, nodes: Iterable[Node]
-) -> dict[Tile, bytes]:
-    """The tiles that the hashes of ``nodes`` follow from, in the tree of ``head``."""
+async def _node_reader(connection: Connection, head: Head, nodes: Iterable[Node]) -> merkle.Reader:
+    """A reader of the hashes of ``nodes`` in the tree of ``head``."""
+    edge = dict(zip(merkle.subtrees(0, head.size), head.frontier.hashes, strict=True))
     found = dict(head.partial)
-    wanted = [tile for tile in tiles_of(nodes, head.size) if tile not in found]
+    asked = tiles_of((node for node in nodes if node not in edge), head.size)
+    wanted = [tile for tile in asked if tile not in found and tile not in head.upper]
     if wanted:
         rows = await connection.fetch(
             """
@@ -32,21 +32,29 @@ async def read_tiles(
             [tile.level for tile in wanted],
             [tile.index for tile in wanted],
         )
-        found |= {Tile(row["level"], row["index"], TILE_WIDTH): row["data"] for row in rows}
-    return found
+        for row in rows:
+            tile = Tile(row["level"], row["index"], TILE_WIDTH)
+            if tile.level:
+                head.upper.keep(tile, row["data"])
+            found[tile] = row["data"]
+    read = tile_reader(found, head.size, head.upper)
+    return lambda level, index: edge.get((level, index)) or read(level, index)
 
 
-async def inclusion_lines(connection: Connection, head: Head, index: int) -> str:
-    """The inclusion proof of a leaf in the tree of ``head``, as the lines of a tlog-proof."""
-    nodes = [node for group in merkle.inclusion_nodes(index, head.size) for node in group]
-    reader = tile_reader(await read_tiles(connection, head, nodes), head.size)
-    return format_proof_lines(merkle.inclusion_proof_from(reader, index, head.size))
+async def inclusion_lines(connection: Connection, head: Head, index: int, size: int) -> str:
+    """The inclusion proof of a leaf in the tree of the first ``size`` leaves, which ``head`` has.
+
+    It is the lines of a tlog-proof.
+    """
+    nodes = [node for group in merkle.inclusion_nodes(index, size) for node in group]
+    reader = await _node_reader(connection, head, nodes)
+    return format_proof_lines(merkle.inclusion_proof_from(reader, index, size))
 
 
 async def consistency(connection: Connection, head: Head, size1: int, size2: int) -> list[bytes]:
     """The proof that the tree of ``size2`` leaves continues that of ``size1``."""
     nodes = [node for group in merkle.consistency_nodes(size1, size2) for node in group]
-    reader = tile_reader(await read_tiles(connection, head, nodes), head.size)
+    reader = await _node_reader(connection, head, nodes)
     return merkle.consistency_proof_from(reader, size1, size2)
 
 
@@ -78,4 +86,6 @@ async def read_entry(connection: Connection, head: Head, index: int) -> Accepted
         hashes,
         (),
     )
-    return Accepted(entry, await inclusion_lines(connection, head, index), head.checkpoint)
+    return Accepted(
+        entry, await inclusion_lines(connection, head, index, head.size), head.checkpoint
+    )

@@ -6,11 +6,13 @@ from collections.abc import Set
 from dataclasses import dataclass
 from functools import cache
 
-from ledger import keys, merkle, orders
+from ledger import keys, merkle
 from ledger.append import Entry
 from ledger.codec import to_base64url
+from ledger.orders import Order, Pay, Payout
 from ledger.receipt import format_receipt
 from node.api.bounds import Number
+from node.api.elsewhere import parse_wire
 from node.api.entries import read_entry
 from node.api.orders import Base64, Model, PostingOpening
 from node.api.sessions import Session
@@ -24,7 +26,8 @@ class EntryView(Model):
     """An entry: its public leaf, its receipt, and the openings that the asker may see.
 
     ``order`` with ``authority`` and ``salt`` opens the leaf's order commitment, ``text`` with
-    ``text_salt`` its personal one. What is absent is not there, or not for the asker.
+    ``text_salt`` its personal one. By the authority "peer" or "circle", ``order`` is no order but
+    what another circle signed. What is absent is not there, or not for the asker.
     """
 
     index: int
@@ -53,8 +56,8 @@ async def get_entry(state: Circle, session: Session | None, index: Number) -> Re
     """One entry, with its receipt against the newest head.
 
     Anybody sees the leaf. Who signed in sees the order, the text and their own postings if one of
-    the entry's accounts is theirs or they ordered it; coordinators see all, and auditors all but
-    the text.
+    the entry's accounts is theirs or they ordered it; but an order that pays several is not shown
+    to those whom it only pays. Coordinators see all, and auditors all but the text.
     """
     head = state.writer.loaded.head
     if index >= head.size:
@@ -89,14 +92,27 @@ async def _look(connection: Reader, session: Session | None, entry: Entry, now: 
         return _Sight(everywhere, order=True, text=True)
     accounts = await _accounts_of(connection, session.person, now)
     places = tuple(place for place in everywhere if entry.postings[place].account in accounts)
-    concerned = bool(places) or _ordered_by(entry, session.person)
+    signed = parse_wire(entry.authority, entry.wire)
+    order = None if signed is None else signed.order
+    ordered = order is not None and order.header.person == session.person
+    concerned = bool(places) or ordered
     if session.is_auditor:
         return _Sight(everywhere, order=True, text=concerned)
-    return _Sight(places, order=concerned, text=concerned)
+    only_paid = order is not None and not ordered and _only_pays(order, entry, places, accounts)
+    return _Sight(places, order=concerned and not only_paid, text=concerned)
 
 
-def _ordered_by(entry: Entry, person: int) -> bool:
-    return entry.wire != b"" and orders.parse(entry.wire).order.header.person == person
+def _only_pays(order: Order, entry: Entry, places: tuple[int, ...], accounts: Set[int]) -> bool:
+    """Whether these accounts are payees among several: what the others get is not theirs to see.
+
+    Whose account is charged, as by a levy, is shown on which order.
+    """
+    match order.act:
+        case Pay(legs) | Payout(legs) if len(legs) > 1:
+            charged = any(entry.postings[place].delta < 0 for place in places)
+            return not charged and order.header.account not in accounts
+        case _:
+            return False
 
 
 async def _accounts_of(connection: Reader, person: int, now: int) -> Set[int]:

@@ -7,7 +7,7 @@ from ledger.codec import to_base64url
 from ledger.errors import InvalidNote
 from ledger.receipt import format_receipt
 from ledger.tile import TILE_WIDTH, EntryBundle, Tile
-from node.api.entries import consistency, read_entry
+from node.api.entries import consistency, inclusion_lines
 from node.api.orders import Model
 from node.circle import Circle
 from node.errors import NotFound, RequestInvalid
@@ -18,9 +18,11 @@ CHECKPOINT_CACHE = "public, max-age=1"
 
 
 async def get_checkpoint(state: Circle) -> Reply:
-    """The newest signed head of the log (c2sp.org/tlog-checkpoint)."""
-    head = state.writer.loaded.head
-    return Reply(head.checkpoint, headers={"Cache-Control": CHECKPOINT_CACHE})
+    """The newest signed head of the log (c2sp.org/tlog-checkpoint).
+
+    It has the cosignatures that the circle asks for, and those of other witnesses that came in.
+    """
+    return Reply(state.cosigner.current(), headers={"Cache-Control": CHECKPOINT_CACHE})
 
 
 async def get_tile(state: Circle, path: str) -> Reply:
@@ -67,13 +69,18 @@ async def _entry_bundle(state: Circle, head: Head, asked: EntryBundle) -> bytes:
 
 
 async def get_entry_proof(state: Circle, index: int) -> Reply:
-    """The proof that an entry is in the log, under the newest head (c2sp.org/tlog-proof@v1)."""
+    """The proof that an entry is in the log (c2sp.org/tlog-proof@v1).
+
+    It is under the newest head that witnesses cosigned, or where none has the entry, the newest.
+    """
     head = state.writer.loaded.head
     if not 0 <= index < head.size:
         raise NotFound(f"entry {index}")
+    cosigned = state.cosigner.covering(index)
+    size, note = (cosigned or head).size, cosigned.note if cosigned else head.checkpoint
     async with state.pool.acquire() as connection:
-        found = await read_entry(connection, head, index)
-    return Reply(format_receipt(index, found.proof_lines, found.checkpoint))
+        lines = await inclusion_lines(connection, head, index, size)
+    return Reply(format_receipt(index, lines, note))
 
 
 class Consistency(Model):

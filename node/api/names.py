@@ -17,7 +17,10 @@ class PersonName(Model):
 
 
 class Party(Model):
-    """An account and whose it is: the circle's own, its holders', or a former member's (null)."""
+    """An account and whose it is: the circle's own, its holders', or a former member's (null).
+
+    One that mirrors what is owed between this circle and another has that one's name.
+    """
 
     account: int
     handle: str | None
@@ -41,12 +44,14 @@ async def parties_of(connection: Reader, accounts: Collection[int]) -> dict[int,
         return {}
     rows = await connection.fetch(
         """
-        SELECT number, kind,
+        SELECT number, kind, max(title) AS title,
             array_agg(handle ORDER BY person) FILTER (WHERE handle IS NOT NULL) AS handles,
             array_agg(name ORDER BY person) FILTER (WHERE handle IS NOT NULL) AS names
         FROM accounts
             LEFT JOIN holders ON holders.account = number
             LEFT JOIN people USING (person)
+            LEFT JOIN links ON links.account = number
+            LEFT JOIN peers ON peers.link = links.id
         WHERE number = ANY($1::bigint[])
         GROUP BY number
         """,
@@ -54,7 +59,7 @@ async def parties_of(connection: Reader, accounts: Collection[int]) -> dict[int,
     )
     parties = {}
     for row in rows:
-        own = None if row["kind"] == "member" else row["kind"].capitalize()
+        own = None if row["kind"] == "member" else row["title"] or row["kind"].capitalize()
         handles, names = row["handles"] or [None], row["names"] or [own]
         parties[row["number"]] = Party(
             account=row["number"],

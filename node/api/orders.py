@@ -15,7 +15,7 @@ from node.api.submission import Unreadable, parse_items, verified
 from node.circle import Circle
 from node.http.problem import PROBLEM_JSON
 from node.http.reply import Reply
-from node.writer import Accepted, Outcome, Submission
+from node.work import Accepted, Outcome, Submission
 
 Base64 = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]*$", description="base64url, no padding")]
 
@@ -27,11 +27,12 @@ class Model(BaseModel):
 
 
 class OrderItem(Model):
-    """One signed order, and the text that it commits to."""
+    """One signed order, the text that it commits to, and the route of a payment elsewhere."""
 
     order: Base64
     text: str | None = None
     salt: Base64 | None = None
+    route: Base64 | None = None
 
 
 class OrderList(Model):

@@ -1,4 +1,4 @@
-"""The two pages for people that every node has: what this circle is, and how to join it."""
+"""The pages for people that every node has: what this circle is, how to join it, and to pay."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ async def get_join_page(state: Circle) -> Reply:
     The code stands in the link's fragment, which browsers keep to themselves: it is not sent here.
     """
     rules = state.writer.loaded.state.rules
-    address = state.config.public_url or f"https://{rules.address}"
+    address = _public_address(state)
     body = (
         "<p>Somebody gave you an invitation: a link to this page that ends in a code, or the code "
         "itself on paper, like <code>abcde-fghjk-mnpqr-stvwx</code>.</p>\n"
@@ -144,3 +144,41 @@ async def get_join_page(state: Circle) -> Reply:
         '<p><a href="/">About this circle</a></p>'
     )
     return Reply(render_page(f"Joining {rules.name.decode()}", body), headers=_BRIEFLY)
+
+
+async def get_pay_page(state: Circle) -> Reply:
+    """What to do with a link that asks for a payment: a page for people.
+
+    Which payment is asked for stands in the link's fragment, which is not sent here, and is shown
+    to members only.
+    """
+    rules = state.writer.loaded.state.rules
+    body = (
+        f"<p>Somebody in {escape(rules.name.decode())} asks to be paid by you, for something that "
+        "they gave or did. What they ask for is named by the end of the link, after the "
+        "<code>#</code>.</p>\n"
+        "<h2>Paying</h2>\n"
+        "<p>You pay with the device with which you joined. Copy the whole link, to its last "
+        "character, and give it to the program that you use:</p>\n"
+        "<ul>\n"
+        "<li>In an app for your phone or browser, where you pay: paste the link there.</li>\n"
+        "<li>On a computer with <code>tally</code>:\n"
+        f"<pre>tally pay &quot;{escape(_public_address(state))}/pay#REQUEST&quot;</pre></li>\n"
+        "</ul>\n"
+        "<p><code>tally</code> pays what is asked at once, and then tells you how much it was and "
+        "to whom. If you do not know yet, ask whoever sent you the link first.</p>\n"
+        "<h2>Not a member, or without a device</h2>\n"
+        '<p>Only members can pay. <a href="/join">How to join</a>. If a coordinator enters your '
+        "paper slips, write one to whoever asked you.</p>\n"
+        "<h2>Good to know</h2>\n"
+        "<p>A request is paid once at most, also if several people have the link, and only until "
+        "the day that it names. You owe nothing because you were sent one: if you do not know what "
+        "it is for, ask whoever sent it, and leave it be. Opening this page paid nothing, and did "
+        "not tell this server which request is yours.</p>\n"
+        '<p><a href="/">About this circle</a></p>'
+    )
+    return Reply(render_page(f"A payment request in {rules.name.decode()}", body), headers=_BRIEFLY)
+
+
+def _public_address(state: Circle) -> str:
+    return state.config.public_url or f"https://{state.writer.loaded.state.rules.address}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ledger.errors import PersonUnknown
 from node.api.bounds import Handle, Limit, Number
+from node.api.me import Device, read_devices
 from node.api.orders import Model
 from node.api.sessions import Session
 from node.circle import Circle
@@ -24,6 +26,12 @@ class People(Model):
 
     people: list[Person]
     next: str | None
+
+
+class Devices(Model):
+    """A person's devices, those in use first."""
+
+    devices: list[Device]
 
 
 class Officer(Model):
@@ -82,6 +90,25 @@ async def _accounts_of(connection: Reader, persons: list[int]) -> dict[int, list
         persons,
     )
     return {row["person"]: row["accounts"] for row in rows}
+
+
+async def list_devices(state: Circle, session: Session, person: Number) -> Devices:
+    """A member's devices, for coordinators, who freeze and revoke them.
+
+    What is one's own stands in ``/api/v1/me``.
+    """
+    if not session.is_coordinator:
+        raise NotYours("the devices of others")
+    async with state.pool.acquire() as connection:
+        devices = await read_devices(connection, person)
+        if not devices and not await _is_known(connection, person):
+            raise PersonUnknown(person)
+    return Devices(devices=devices)
+
+
+async def _is_known(connection: Reader, person: int) -> bool:
+    known = "SELECT EXISTS (SELECT FROM persons WHERE person = $1)"
+    return bool(await connection.fetchval(known, person))
 
 
 async def list_officers(state: Circle) -> Officers:

@@ -12,21 +12,26 @@ from datetime import date, timedelta
 from typing import Annotated, Literal
 
 import asyncpg
+import structlog
 from pydantic import Field
 
 from ledger import orders
 from ledger.charter import Rules
 from ledger.entry import decode_leaf
+from ledger.federation.evidence import Evidence
 from ledger.orders import SignedOrder
 from node.api.accounts import Sight, see_account
 from node.api.bounds import Limit, Number
+from node.api.elsewhere import Elsewhere, find_evidence, parse_wire, read_elsewhere
 from node.api.names import Party, PersonName, names_of_persons, parties_of
 from node.api.orders import Model
 from node.api.sessions import Session
 from node.api.statement_csv import csv_header, csv_row
+from node.api.statement_line import Line, Slip
 from node.api.wellknown import UnitDescription
 from node.circle import Circle
 from node.connections import Pool, Reader
+from node.errors import RecordsDamaged
 from node.http.fields import Day
 from node.http.reply import Reply
 
@@ -38,37 +43,7 @@ CSV_LINES = 500
 DAY_MS = 24 * 3600 * 1000
 EPOCH = date(1970, 1, 1)
 
-
-class Slip(Model):
-    """The paper slip from which an order was entered."""
-
-    channel: str
-    number: str
-
-
-class Line(Model):
-    """What one entry did to the account. Amounts are minor units, times Unix milliseconds.
-
-    ``counterparty`` is the one other account, nameless for a former member. ``by`` is who ordered
-    it where that was an officer, or somebody with a mandate. ``happened_on`` is the day it was
-    about, ``reference`` the cash book's.
-    """
-
-    seq: int
-    entry: int
-    log_time: int
-    kind: str
-    authority: str
-    delta: int
-    balance: int
-    held: int
-    counterparty: Party | None
-    text: str | None
-    happened_on: date | None
-    reference: str | None
-    slip: Slip | None
-    by: PersonName | None
-    order_id: str | None
+log = structlog.get_logger()
 
 
 class Statement(Model):
@@ -142,9 +117,9 @@ async def find_span(
     """The account's postings of these days (UTC, both included)."""
     low, high = 1, sight.account.seq
     if first is not None:
-        low = await _first_since(connection, sight, _midnight(first))
+        low = await first_since(connection, sight, _midnight(first))
     if last is not None:
-        high = await _first_since(connection, sight, _midnight(last) + DAY_MS) - 1
+        high = await first_since(connection, sight, _midnight(last) + DAY_MS) - 1
     return Span(low, high)
 
 
@@ -152,7 +127,7 @@ def _midnight(day: date) -> int:
     return (day - EPOCH) // timedelta(days=1) * DAY_MS
 
 
-async def _first_since(connection: Reader, sight: Sight, log_time: int) -> int:
+async def first_since(connection: Reader, sight: Sight, log_time: int) -> int:
     """The number of the first posting at or after a log time; one more than the last if none is."""
     found: int | None = await connection.fetchval(
         """
@@ -170,8 +145,15 @@ async def _first_since(connection: Reader, sight: Sight, log_time: int) -> int:
         sight.account.seq,
         log_time,
     )
-    assert found is not None, "the postings of an account are numbered without gaps"
+    if found is None:
+        raise _damaged(f"a line of account {sight.account.number}")
     return found
+
+
+def _damaged(missing: str) -> RecordsDamaged:
+    """The error for a row that the log or the account says is there; the operator is told."""
+    log.error("records_damaged", missing=missing, mend="run: tallyd check DIRECTORY")
+    return RecordsDamaged(missing)
 
 
 async def read_page(
@@ -205,34 +187,43 @@ async def _read_lines(
 ) -> list[Line]:
     entries = await _read_entries(connection, [posting["entry"] for posting in postings])
     texts = await _read_texts(connection, entries) if sight.texts else {}
+    elsewhere = await read_elsewhere(
+        connection,
+        {index: each.evidence for index, each in entries.items() if each.evidence},
+        {index: each.signed for index, each in entries.items()},
+        texts=sight.texts,
+    )
     account = sight.account.number
     events = [_make_event(account, posting, entries[posting["entry"]]) for posting in postings]
     parties = await parties_of(connection, {event.other for event in events if event.other})
     names = await names_of_persons(connection, {event.by for event in events if event.by})
-    return [_make_line(event, parties, names, texts) for event in events]
+    return [_make_line(event, parties, names, texts, elsewhere) for event in events]
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """An entry: its kind and authority, and its order unless it is the circle's own."""
+    """An entry: its kind and authority, and the order or the peer's word that it stands on."""
 
     kind: str
     authority: str
     signed: SignedOrder | None
+    evidence: Evidence | None
 
 
 async def _read_entries(connection: Reader, indexes: list[int]) -> dict[int, _Written]:
     rows = await connection.fetch(
         "SELECT index, leaf, authority, wire FROM entries WHERE index = ANY($1::bigint[])", indexes
     )
-    return {
-        row["index"]: _Written(
-            decode_leaf(row["leaf"]).kind,
-            row["authority"],
-            orders.parse(row["wire"]) if row["wire"] else None,
-        )
-        for row in rows
-    }
+    gone = set(indexes) - {row["index"] for row in rows}
+    if gone:
+        raise _damaged(f"entry {min(gone)}")
+    return {row["index"]: _read_written(row) for row in rows}
+
+
+def _read_written(row: asyncpg.Record) -> _Written:
+    kind, authority, wire = decode_leaf(row["leaf"]).kind, row["authority"], row["wire"]
+    evidence = find_evidence(kind, authority, wire)
+    return _Written(kind, authority, parse_wire(authority, wire), evidence)
 
 
 async def _read_texts(connection: Reader, entries: dict[int, _Written]) -> dict[int, str]:
@@ -267,7 +258,11 @@ def _make_event(account: int, posting: asyncpg.Record, written: _Written) -> _Ev
 
 
 def _make_line(
-    event: _Event, parties: dict[int, Party], names: dict[int, PersonName], texts: dict[int, str]
+    event: _Event,
+    parties: dict[int, Party],
+    names: dict[int, PersonName],
+    texts: dict[int, str],
+    elsewhere: dict[int, Elsewhere],
 ) -> Line:
     posting, signed = event.posting, event.written.signed
     act = None if signed is None else signed.order.act
@@ -289,6 +284,7 @@ def _make_line(
         slip=Slip(channel=slip[0][0], number=slip[0][1]) if slip else None,
         by=names.get(event.by),
         order_id=None if signed is None else signed.id.hex(),
+        elsewhere=elsewhere.get(posting["entry"]),
     )
 
 
@@ -300,7 +296,7 @@ def _other_account(account: int, posting: asyncpg.Record, written: _Written) -> 
     """
     signed = written.signed
     if signed is None:
-        return 0
+        return posting["counterparty"] or 0 if posting["delta"] else 0
     match signed.order.act:
         case orders.Hold(payee=(payee,)):
             return payee

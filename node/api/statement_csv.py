@@ -6,12 +6,9 @@ import csv
 import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from ledger.charter import Rules
-
-if TYPE_CHECKING:
-    from node.api.statement import Line
+from node.api.statement_line import Line
 
 COLUMNS = (
     *("logged_at", "happened_on", "kind", "authority", "change", "balance", "set_aside", "unit"),
@@ -46,7 +43,7 @@ def csv_row(line: Line, rules: Rules) -> bytes:
             str(other.account) if other else "",
             _text(other.handle if other else None),
             _text((other.name or "former member") if other else None),
-            _text(line.text),
+            _text(_said(line)),
             _text(line.reference),
             _text(slip.channel if slip else None),
             _text(slip.number if slip else None),
@@ -56,6 +53,14 @@ def csv_row(line: Line, rules: Rules) -> bytes:
             line.order_id or "",
         )
     )
+
+
+def _said(line: Line) -> str | None:
+    """What it is for; of a payment between circles also who is at its other end."""
+    if line.elsewhere is None:
+        return line.text
+    said = ": ".join(part for part in (line.elsewhere.who, line.elsewhere.text) if part)
+    return said or None
 
 
 def _figure(amount: int, scale: int) -> str:

@@ -8,18 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger import keys, orders
+from ledger.characters import is_printable
 from ledger.codec import from_base64url
 from ledger.errors import TallystickError, TextMismatch
+from ledger.federation.route import ROUTE_BYTES_MAX, Route, decode_route
 from ledger.orders import TEXT_BYTES_MAX, Join, Open, SignedOrder
 from node.errors import RequestInvalid
 from node.store import Text
-from node.writer import Submission
+from node.work import Submission
 
 LIST_MAX = 1000
 """Orders in one request."""
 NAME_LENGTH_MAX = 100
 HANDLE = re.compile(r"[a-z][a-z0-9-]{1,31}")
-_FIELDS = {"order", "text", "salt"}
+_FIELDS = {"order", "text", "salt", "route"}
+_ROUTE_TEXT_MAX = 4 * ROUTE_BYTES_MAX // 3 + 4
 _ORDER_TEXT_MAX = 4 * orders.ORDER_BYTES_MAX // 3 + 4
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
@@ -57,9 +60,17 @@ def parse_item(item: Any) -> Submission | Unreadable:
         if len(item) == 1 and not signed.order.header.text:
             return Submission(signed)
         order_id = signed.id.hex()
-        return _with_text(signed, item)
+        return _with_text(signed, item)._replace(route=_read_route(item.get("route")))
     except TallystickError as error:
         return Unreadable(error.with_traceback(None), order_id)
+
+
+def _read_route(text: Any) -> Route | None:
+    if text is None:
+        return None
+    if not isinstance(text, str) or len(text) > _ROUTE_TEXT_MAX:
+        raise RequestInvalid([f"route must be a string of at most {_ROUTE_TEXT_MAX} characters"])
+    return decode_route(from_base64url(text, "route"))
 
 
 def _with_text(signed: SignedOrder, item: dict[str, Any]) -> Submission:
@@ -101,7 +112,7 @@ def _split_names(text: str) -> tuple[str, str]:
         raise TextMismatch(
             f"{handle!r:.40} is no short name: 2 to 32 of a-z, 0-9 and -, a letter first"
         )
-    if not 1 <= len(name) <= NAME_LENGTH_MAX or not name.isprintable() or name != name.strip():
+    if not 1 <= len(name) <= NAME_LENGTH_MAX or not is_printable(name) or name != name.strip():
         raise TextMismatch("the second line is a name of 1 to 100 printable characters")
     return handle, name
 

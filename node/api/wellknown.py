@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.metadata import version
+from typing import Literal
 
 from pydantic import Field
 
@@ -10,6 +11,7 @@ from ledger.codec import to_base64url
 from ledger.note import format_vkey
 from node.api.orders import Base64, Model
 from node.circle import Circle
+from node.http.reply import Reply
 
 SOURCE = "https://github.com/tallystick/tallystick"
 PROTOCOL_VERSIONS = [1]
@@ -57,6 +59,13 @@ class Software(Model):
     version: str
 
 
+class WitnessDescription(Model):
+    """A neighbour that cosigns the heads of this log, by its verifier key."""
+
+    name: str
+    key: str
+
+
 class CircleDescription(Model):
     """The circle, its keys and its log. ``circle`` is the id, hexadecimal."""
 
@@ -67,6 +76,7 @@ class CircleDescription(Model):
     epoch: int
     url: str | None
     log_key: str = Field(description="verifier key of the log (c2sp.org/signed-note)")
+    witnesses: list[WitnessDescription]
     keys: WorkingKeys
     certificate: Base64
     certificate_signature: Base64
@@ -89,6 +99,10 @@ async def get_circle(state: Circle) -> CircleDescription:
         epoch=certificate.epoch,
         url=state.config.public_url,
         log_key=format_vkey(loaded.log_key),
+        witnesses=[
+            WitnessDescription(name=witness.title, key=format_vkey(witness.key))
+            for witness in state.cosigner.witnesses
+        ],
         keys=WorkingKeys(
             identity=loaded.charter.identity.hex(),
             log=certificate.log.hex(),
@@ -116,16 +130,22 @@ async def get_circle(state: Circle) -> CircleDescription:
 class Health(Model):
     """Whether the node takes orders, and how long its log is. ``reason`` says why it does not."""
 
-    status: str
+    status: Literal["ok", "frozen"]
     size: int
     waiting: int
     reason: str | None = None
 
 
-async def get_health(state: Circle) -> Health:
-    """Whether the node is well: "ok", or "frozen" when it only reads."""
+async def get_health(state: Circle) -> Reply:
+    """Whether the node is well: "ok", or "frozen" with status 503 when it only reads."""
     writer = state.writer
-    status = "ok" if writer.frozen is None else "frozen"
-    return Health(
-        status=status, size=writer.loaded.head.size, waiting=writer.waiting, reason=writer.frozen
+    reason = writer.frozen
+    if reason is None and not writer.clock.is_believed(writer.loaded.state.log_time):
+        reason = "its clock jumped; set it right"
+    health = Health(
+        status="ok" if reason is None else "frozen",
+        size=writer.loaded.head.size,
+        waiting=writer.waiting,
+        reason=reason,
     )
+    return Reply(health.model_dump_json(), status=None if reason is None else 503)

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from node.check.characters import UNSEEN, has_any
 from node.check.fields import AMOUNT_MAX, DAY_MS, RULES, read
 from node.check.findings import WrongEntry
+from node.check.link_rows import Links
 
 TREASURY, COMMUNITY, SUSPENSE = 1, 2, 3
 FIRST_MEMBER = 101
@@ -71,7 +73,8 @@ class DeviceRow:
 @dataclass(slots=True)
 class HoldRow:
     """Tokens set aside; ``counted`` if the cap of a mandate or new device bore them then. ``claim``
-    is () or (log time, amount) of a claim that stands."""
+    is () or (log time, amount) of a claim that stands, ``evidence`` () or (id of a payment into
+    another circle,)."""
 
     account: int
     payee: tuple[int, ...]
@@ -81,6 +84,7 @@ class HoldRow:
     coordinator: bool
     counted: bool
     claim: tuple[int, ...] = ()
+    evidence: tuple[bytes, ...] = ()
 
 
 @dataclass(slots=True)
@@ -154,6 +158,10 @@ class Book:
     reversed: set[int] = field(default_factory=set)
     transfers: dict[int, Transfer] = field(default_factory=dict)
     nonces: dict[int, dict[int, int]] = field(default_factory=dict)
+    links: Links = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.links = Links(self.circle)
 
     def account(self, number: int) -> AccountRow:
         """An open account. Raises WrongEntry."""
@@ -224,7 +232,7 @@ def read_rules(encoded: bytes) -> Rules:
     rules = Rules._make(read(encoded, RULES, 4096, "charter's rules"))
     for name in (rules.name, rules.unit_name, rules.unit_plural):
         try:
-            shown = name.decode("utf-8").isprintable()
+            shown = not has_any(name.decode("utf-8"), UNSEEN)
         except UnicodeDecodeError:
             shown = False
         if not shown:
@@ -241,11 +249,15 @@ def read_rules(encoded: bytes) -> Rules:
 
 
 def _is_host(address: str) -> bool:
-    """Letters and digits in lower case, dots and hyphens between them; then perhaps :port."""
+    """Labels of lower-case letters, digits and inner hyphens, with dots between; then :port."""
     host, colon, port = address.partition(":")
-    inner = set("abcdefghijklmnopqrstuvwxyz0123456789.-")
-    if not host or not set(host) <= inner or host[0] in ".-" or host[-1] in ".-":
-        return False
+    inner = set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    for label in host.split("."):
+        hyphened = label.startswith("-") or label.endswith("-")
+        if hyphened or not 1 <= len(label) <= 63 or not set(label) <= inner:
+            return False
     if not colon:
         return True
-    return port.isascii() and port.isdecimal() and len(port) <= 5 and port[0] != "0"
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5):
+        return False
+    return port[0] != "0" and int(port) <= 65_535

@@ -121,6 +121,7 @@ ACTS: dict[str, Table] = {
     "release": (("hold", ANY), ("evidence", _EVIDENCE)),
     "claim": (("hold", ANY), ("amount", SOME)),
     "object": (("hold", ANY),),
+    "defer": (("hold", ANY),),
     "sell": (("amount", SOME), ("reference", printable(1, 64))),
     "redeem": (("amount", SOME), ("reference", printable(1, 64))),
     "levy": (("legs", LEGS),),
@@ -208,7 +209,7 @@ CERTIFICATE: Table = (
 )
 RULES: Table = (
     ("name", octets(1, 200)),
-    ("address", printable(1, 253)),
+    ("address", printable(1, 210)),
     ("unit_name", octets(1, 40)),
     ("unit_plural", octets(1, 40)),
     ("unit_kind", word("decimal", "minutes")),

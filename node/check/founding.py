@@ -18,7 +18,8 @@ from node.check.book import (
 )
 from node.check.fields import AMOUNT_MAX, CERTIFICATE, CHARTER, read
 from node.check.findings import WrongEntry
-from node.check.opening import Opened, check_point, is_signed
+from node.check.opening import Opened
+from node.check.signing import check_point, is_signed
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def found(entry: Opened) -> tuple[Book, Identity, Effect]:
         (SUSPENSE, "suspense", 0),
     ):
         book.accounts[number] = AccountRow(kind, floor, AMOUNT_MAX, set())
+    _, book.links.link_key, book.links.decision_key = others
     book.persons[PAPER_PERSON] = []
     book.add_device(paper, PAPER_PERSON, "paper", "paper key")
     effect = Effect("circle", ((TREASURY, 0, 0), (COMMUNITY, 0, 0), (SUSPENSE, 0, 0)), entry.public)

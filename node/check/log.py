@@ -13,6 +13,8 @@ from ledger.errors import MalformedObject
 from node.check.book import Book, Transfer
 from node.check.findings import CheckResult, Findings, Problem, Progress, WrongEntry
 from node.check.founding import Identity, found
+from node.check.link_tables import LinkTables
+from node.check.names import Names
 from node.check.opening import Opened, open_row
 from node.check.parts import Part, read_parts
 from node.check.replay import replay, write
@@ -99,6 +101,8 @@ class _Check:
         self._slips = Beside(SLIPS)
         self._reversals = Beside(REVERSALS)
         self._personal = Beside(PERSONAL, 500)
+        self._names = Names()
+        self._links = LinkTables()
 
     async def run(self, processes: int | None, tell: Callable[[int, int], None]) -> None:
         """The whole check, inside its transaction. ``tell`` hears of entries done and in all."""
@@ -122,6 +126,8 @@ class _Check:
                     return
         await self._finish(total)
         assert self._book is not None
+        await self._links.rest(self.connection, self._book.links, self.findings)
+        self.signatures += self._book.links.signatures
         assert self._identity is not None
         check_head(head, self._tree, self._book.log_time, self.findings)
         check_checkpoint(head, self._identity, self.findings)
@@ -138,6 +144,9 @@ class _Check:
             try:
                 if entry is None:
                     raise WrongEntry(str(opened))
+                if not await self._read_links(entry):
+                    self._stopped = True
+                    break
                 self._replay(entry, transfers)
             except (WrongEntry, MalformedObject) as error:
                 kind = f" ({entry.kind})" if entry else ""
@@ -148,6 +157,15 @@ class _Check:
         if not self._stopped and self.done < part.end:
             self._stop("it is missing" if self.done not in part.indices else "it is there twice")
         await self._compare(replayed, part.requests)
+        if self._book is not None:
+            await self._links.compare(self.connection, self._book.links, self.findings)
+
+    async def _read_links(self, entry: Opened) -> bool:
+        """What was said between circles before an entry. Returns False when it is wrong."""
+        if self._book is None or not entry.wire:
+            return True
+        links, findings = self._book.links, self.findings
+        return await self._links.until(self.connection, links, entry, findings)
 
     def _stop(self, reason: str) -> None:
         self.findings.note(self.done, "", reason)
@@ -198,12 +216,15 @@ class _Check:
         if self._stopped:
             requests = [row for row in requests if row[0] <= last]
         check_requests(requests, paying, findings)
-        texts = {entry.number: entry.personal for entry in entries}
+        committed = {entry.number: entry.personal for entry in entries}
+        texts: dict[int, bytes] = {}
         for index, salt, body in await self._personal.until(connection, last):
-            committed = sha256(b"tallystick/text/v1\0" + salt + body).digest()
-            if texts.get(index) != (committed,):
+            texts[index] = body
+            hashed = sha256(b"tallystick/text/v1\0" + salt + body).digest()
+            if committed.get(index) != (hashed,):
                 reason = "it is not the text that the entry commits to"
                 findings.note(index, f"personal ({index})", reason)
+        await self._names.compare(connection, entries, texts, findings)
         leaf_hashes = [entry.leaf_hash for entry in entries]
         await self._tree.grow(connection, leaf_hashes, findings)
 
@@ -217,6 +238,7 @@ class _Check:
             findings.note(beyond, "", f"it is beyond the end of the log, which has {total}")
         for beside in (self._postings, self._slips, self._reversals, self._personal):
             compare(beside.table, [], await beside.rest(connection), findings)
+        await self._names.rest(connection, findings)
         await self._tree.rest(connection, findings)
         await check_paid_once(connection, findings)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 from ledger import codec
 from node.check.book import (
     COMMUNITY,
@@ -11,6 +13,7 @@ from node.check.book import (
     MandateRow,
     read_rules,
 )
+from node.check.characters import FIGURES, has_any
 from node.check.findings import WrongEntry
 from node.check.opening import Opened
 from node.check.powers import (
@@ -24,6 +27,8 @@ from node.check.powers import (
 from node.check.transfers import members_account
 
 MANDATES_MAX = 16
+FIGURES_BEGIN = frozenset(".,:+-\u2010\u2012\u2013\u2014\u2212\uff0b\uff0d")
+"""The characters with which a figure may begin, so that no unit's name does."""
 
 
 def limits(book: Book, entry: Opened) -> Effect:
@@ -93,6 +98,18 @@ def _enough(book: Book, threshold: int) -> None:
         raise WrongEntry(f"the committee is smaller than the {threshold} who have to sign")
 
 
+def _unlike_figures(unit: str) -> None:
+    """Raise WrongEntry for a unit's name that could be read as part of a figure."""
+    if (
+        normalize("NFC", unit) != unit
+        or unit[0] in FIGURES_BEGIN
+        or unit != unit.strip(" ")
+        or "  " in unit
+        or has_any(unit, FIGURES)
+    ):
+        raise WrongEntry("it names a unit that could be read as part of a figure")
+
+
 def amend(book: Book, entry: Opened) -> Effect:
     (encoded,) = entry.act
     authority = by_committee(book, entry)
@@ -103,6 +120,8 @@ def amend(book: Book, entry: Opened) -> Effect:
         before.unit_scale,
     ):
         raise WrongEntry("it changes the circle's address or what its unit is")
+    for name in (rules.unit_name, rules.unit_plural):
+        _unlike_figures(name.decode())
     _enough(book, rules.threshold)
     book.rules, book.encoded_rules = rules, encoded
     book.accounts[TREASURY].floor = rules.treasury_floor

@@ -11,9 +11,6 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
-from nacl.exceptions import CryptoError
-
 from ledger import codec, merkle
 from ledger.errors import MalformedObject
 from node.check.fields import (
@@ -28,12 +25,16 @@ from node.check.fields import (
     read,
 )
 from node.check.findings import WrongEntry
+from node.check.link_fields import read_agreement, read_message, read_statement
+from node.check.signing import check_point, is_signed
 
 LEAF_BYTES_MAX = 8192
 POSTINGS_BYTES_MAX = 1 << 20
 NO_POSTINGS = b"\x90"
 OWN_KINDS = ("charter", "state")
 """The entries that the circle makes itself, without an order."""
+BETWEEN_KINDS = ("link", "arrive", "relay")
+"""Those that stand on what circles signed for each other; others may, with the authority peer."""
 
 Row = tuple[int, int, bytes, str, bytes, bytes, bytes]
 """index, log_time, leaf, authority, wire, secret, postings: as in the table ``entries``."""
@@ -44,7 +45,8 @@ class Opened(NamedTuple):
 
     ``lines`` are the postings' fields, ``hashes`` their leaf hashes. ``order`` is the kind in the
     order's header, ``act`` what comes after the header; ``enrolment`` is () or (circle, device,
-    created, label).
+    created, label). Of an entry between circles ``act`` is what it stands on: "agreement",
+    "message" or "statement", and its fields; ``wire`` has the bytes, and ``order`` is "".
     """
 
     number: int
@@ -69,6 +71,7 @@ class Opened(NamedTuple):
     act: tuple[Any, ...] = ()
     cosigners: tuple[bytes, ...] = ()
     enrolment: tuple[Any, ...] = ()
+    wire: bytes = b""
 
 
 def open_rows(rows: Sequence[Row]) -> list[tuple[Any, ...] | str]:
@@ -99,7 +102,22 @@ def open_row(row: Row) -> Opened:
     committed = b"tallystick/opening/v1\0" + salt(secret, 0) + authority.encode() + b"\0" + wire
     if order != (sha256(committed).digest(),):
         raise WrongEntry("its order, or its authority, is not what its leaf commits to")
+    if kind in BETWEEN_KINDS or authority == "peer":
+        return Opened(*common, 0, act=_open_between(kind, wire), wire=wire)
     return _open_order(common, wire)
+
+
+def _open_between(kind: str, wire: bytes) -> tuple[Any, ...]:
+    """What an entry between circles stands on. Raises WrongEntry, MalformedObject."""
+    if kind == "link":
+        *fields, low, high = read_agreement(wire)
+        return ("agreement", *fields, tuple(low), tuple(high))
+    try:
+        return ("message", *read_message(wire))
+    except (WrongEntry, MalformedObject):
+        if kind != "relay":
+            raise
+        return ("statement", *read_statement(wire))
 
 
 def salt(secret: bytes, position: int) -> bytes:
@@ -145,7 +163,7 @@ def _open_order(common: tuple[Any, ...], wire: bytes) -> Opened:
     enrolment, more = _declared(order, circle, device, act)
     header = (order, circle, account, person, device, nonce, expires, slip, mandate)
     signatures = 1 + len(cosigners) + more
-    return Opened._make((*common, signatures, *header, tuple(act), cosigners, enrolment))
+    return Opened._make((*common, signatures, *header, tuple(act), cosigners, enrolment, b""))
 
 
 def _declared(
@@ -180,18 +198,3 @@ def open_declaration(wire: bytes, table: Any, context: bytes, what: str) -> tupl
     if not is_signed(context + body, signature, fields[place]):
         raise WrongEntry(f"the {what}'s signature is forged")
     return fields
-
-
-def is_signed(message: bytes, signature: bytes, key: bytes) -> bool:
-    """Whether it is the key's Ed25519 signature, as libsodium decides."""
-    try:
-        crypto_sign_open(signature + message, key)
-    except CryptoError:
-        return False
-    return True
-
-
-def check_point(key: bytes) -> None:
-    """Raise WrongEntry for a key on which verifiers differ (protocol.md, "Signing")."""
-    if not crypto_core_ed25519_is_valid_point(key):
-        raise WrongEntry(f"{key.hex()} is no point of the main Ed25519 subgroup")

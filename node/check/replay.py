@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ledger import codec, merkle
-from node.check import offices, people, reservations, transfers
+from node.check import between, offices, people, reservations, transfers
 from node.check.book import Book, Effect, Transfer
 from node.check.fields import AMOUNT_MAX, DAY_MS
 from node.check.findings import WrongEntry
@@ -25,6 +25,7 @@ ACTS: dict[str, Callable[[Book, Opened], Effect]] = {
     "release": reservations.release,
     "claim": reservations.claim,
     "object": reservations.objection,
+    "defer": between.defer,
     "invite": people.invite,
     "uninvite": people.uninvite,
     "join": people.join,
@@ -48,7 +49,7 @@ WITHOUT_ACCOUNT = frozenset(
     "amend".split()
 )
 """The kinds of order that name no account."""
-PAST_LIMITS = frozenset(("settle", "reverse", "close"))
+PAST_LIMITS = frozenset(("settle", "reverse", "close", "relay", "defer"))
 """The kinds that may move an account further outside its limits."""
 
 
@@ -62,7 +63,12 @@ def replay(book: Book, entry: Opened, transfers: dict[int, Transfer]) -> None:
         raise WrongEntry(f"its log time {entry.now} is before {book.log_time}, the one before")
     if entry.kind == "charter":
         raise WrongEntry("a charter stands where only leaf 0 may have one")
-    effect = _state(book) if entry.kind == "state" else ordered(book, entry)
+    if entry.kind == "state":
+        effect = _state(book)
+    elif entry.wire:
+        effect = between.between_circles(book, entry)
+    else:
+        effect = ordered(book, entry)
     write(book, entry, effect)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from node.check.between import promise
 from node.check.book import Book, Effect, HoldRow
 from node.check.findings import WrongEntry
 from node.check.opening import Opened
@@ -18,7 +19,8 @@ from node.check.transfers import payable
 def hold(book: Book, entry: Opened) -> Effect:
     payee, amount, until, window, coordinator, evidence = entry.act
     book.account(entry.account)
-    _no_evidence(evidence)
+    for payment in evidence:
+        promise(book, entry, payment)
     if window and not payee:
         raise WrongEntry("it allows a claim and names nobody to make it")
     for number in payee:
@@ -26,14 +28,14 @@ def hold(book: Book, entry: Opened) -> Effect:
     authority = for_account(book, entry, entry.account, amount, payee)
     counted = is_capped(book, entry)
     book.holds[entry.number] = HoldRow(
-        entry.account, payee, amount, until, window, bool(coordinator), counted
+        entry.account, payee, amount, until, window, bool(coordinator), counted, (), evidence
     )
     return Effect(authority, ((entry.account, 0, amount),))
 
 
 def _no_evidence(evidence: tuple[bytes, ...]) -> None:
     if evidence:
-        raise WrongEntry("it has evidence, which only payments between circles have")
+        raise WrongEntry("it has evidence, and no order has")
 
 
 def _open_hold(book: Book, entry: Opened) -> HoldRow:
@@ -44,6 +46,8 @@ def _open_hold(book: Book, entry: Opened) -> HoldRow:
     if entry.account != row.account and entry.account not in row.payee:
         raise WrongEntry(f"account {entry.account} is on neither side of what is set aside")
     book.account(entry.account)
+    if row.evidence:
+        raise WrongEntry("only another circle's answer resolves what was set aside for it")
     return row
 
 

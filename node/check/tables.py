@@ -111,7 +111,8 @@ def _devices(book: Book) -> Rows:
 def _holds(book: Book) -> Rows:
     for index, row in sorted(book.holds.items()):
         payee, window = (*row.payee, None)[0], (*row.window, None)[0]
-        terms = (row.amount, row.until, window, row.coordinator, None)
+        evidence = (*row.evidence, None)[0]
+        terms = (row.amount, row.until, window, row.coordinator, evidence)
         yield (index, row.account, payee, *terms, *(row.claim or (None, None)), row.counted)
 
 

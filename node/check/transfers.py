@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.check.book import COMMUNITY, SUSPENSE, TREASURY, Book, Effect
+from node.check.book import COMMUNITY, FIRST_MEMBER, SUSPENSE, TREASURY, Book, Effect
 from node.check.fields import AMOUNT_MAX
 from node.check.findings import WrongEntry
 from node.check.opening import Opened
@@ -35,11 +35,12 @@ def _legs(book: Book, own: int, legs: tuple[tuple[int, int], ...]) -> int:
 
 
 def payable(book: Book, own: int, number: int) -> None:
-    """An open account on the other side; suspense is none, since only links book on it."""
+    """An open account on the other side; suspense and mirror accounts are none, since only links
+    book on them."""
     if number == own:
         raise WrongEntry(f"account {own} stands on both sides")
-    if number == SUSPENSE:
-        raise WrongEntry("only payments between circles touch the suspense account")
+    if SUSPENSE <= number < FIRST_MEMBER:
+        raise WrongEntry(f"only payments between circles touch account {number}")
     book.account(number)
 
 

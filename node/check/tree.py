@@ -11,8 +11,8 @@ import asyncpg
 from ledger import merkle
 from node.check.findings import Findings
 from node.check.founding import Identity
-from node.check.opening import is_signed
 from node.check.rows import Beside, Table
+from node.check.signing import is_signed
 from node.connections import Connection
 
 WIDTH = 256

@@ -18,6 +18,9 @@ from node.errors import (
 )
 from node.http.limits import HttpLimits
 
+ANY = "*/*"
+"""Accepted, it stands for every media type, and for none: some protocols name no type at all."""
+
 
 class ClientGoneError(Exception):
     """The client left before its request was complete, so there is no one to answer."""
@@ -100,6 +103,8 @@ def _check_media_type(request: web.BaseRequest, accepted: Collection[str]) -> No
     if encoding is not None:
         raise ContentEncodingRefused(_quotable(encoding))
     declared = request.headers.get("Content-Type", "")
+    if ANY in accepted:
+        return
     media_type, _, parameters = declared.partition(";")
     charset = parameters.strip().lower().removeprefix("charset=").strip('"')
     if media_type.strip().lower() not in accepted or charset not in ("", "utf-8"):

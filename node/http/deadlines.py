@@ -42,7 +42,10 @@ class _Phase(Enum):
 class Connection(web.RequestHandler):
     """One client's connection, with the time by which it must have moved on."""
 
-    __slots__ = ("_limits", "_link", "_phase", "_read_by", "_server", "_unsent", "_write_by")
+    __slots__ = (
+        *("_limits", "_link", "_phase", "_read_by", "_server"),
+        *("_taken", "_unsent", "_waited", "_waiting_since", "_write_by"),
+    )
 
     def __init__(self, server: DeadlineServer, loop: asyncio.AbstractEventLoop) -> None:
         limits = server.limits
@@ -61,8 +64,13 @@ class Connection(web.RequestHandler):
         self._link: asyncio.Transport | None = None
         self._phase = _Phase.HEADER
         self._read_by = loop.time() + limits.header_seconds
+        # How the client reads what is being sent: bytes that it has yet to take, bytes that it took
+        # while the node waited for it, and how long that has been.
         self._write_by = math.inf
+        self._waiting_since = math.inf
+        self._waited = 0.0
         self._unsent = 0
+        self._taken = 0
 
     @property
     def idle_until(self) -> float:
@@ -70,17 +78,33 @@ class Connection(web.RequestHandler):
         return self._read_by if self._phase is _Phase.IDLE else math.inf
 
     def is_late(self, now: float) -> bool:
-        """Tell whether the time is over; a client that has read on since gets it again."""
-        if self._write_by < now and self._link is not None:
-            left = self._link.get_write_buffer_size()
-            if left < self._unsent:
-                self._await_reader(now)
-        return min(self._read_by, self._write_by) < now
+        """Tell whether the time is over, for the next step or for reading the whole response."""
+        if self._waiting_since < math.inf:
+            self._see_progress(now)
+        return min(self._read_by, self._write_by, self._read_all_by) < now
+
+    @property
+    def _read_all_by(self) -> float:
+        """When the client has read a response too slowly; never, while none waits for it."""
+        limits = self._limits
+        seconds = limits.write_seconds + self._taken / limits.write_bytes_per_second
+        return self._waiting_since + seconds - self._waited
 
     def _await_reader(self, now: float) -> None:
+        """The next step is the client's: it has to read on."""
         assert self._link is not None
         self._unsent = self._link.get_write_buffer_size()
+        self._waiting_since = now
         self._write_by = now + self._limits.write_seconds
+
+    def _see_progress(self, now: float) -> None:
+        """A client that has read on since may again read nothing for a while."""
+        assert self._link is not None
+        left = self._link.get_write_buffer_size()
+        if left < self._unsent:
+            self._taken += self._unsent - left
+            self._write_by = now + self._limits.write_seconds
+        self._unsent = left
 
     def cut(self) -> None:
         """End the connection at once; what it has not read by now, it won't."""
@@ -113,6 +137,7 @@ class Connection(web.RequestHandler):
         """The header is complete and its request goes to the application."""
         self._phase = _Phase.REQUEST
         self._read_by = math.inf
+        self._waited, self._taken = 0.0, 0
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -137,8 +162,11 @@ class Connection(web.RequestHandler):
     def resume_writing(self) -> None:
         """The client has read on."""
         super().resume_writing()
-        if self._phase is not _Phase.CLOSING:
-            self._write_by = math.inf
+        if self._phase is not _Phase.CLOSING and self._waiting_since < math.inf:
+            now = self._loop.time()
+            self._see_progress(now)
+            self._waited += now - self._waiting_since
+            self._waiting_since = self._write_by = math.inf
 
     def handle_error(
         self,

@@ -21,7 +21,7 @@ class HttpLimits:
     headers_max: int = 64
     query_parameters_max: int = 32
     body_bytes_max: int = 2 * 1024 * 1024
-    bodies_bytes_max: int = 64 * 1024 * 1024
+    bodies_bytes_max: int = 16 * 1024 * 1024
     """All request bodies in memory at one time."""
     json_depth_max: int = 16
     json_values_max: int = 50_000
@@ -34,7 +34,10 @@ class HttpLimits:
     """For a body, and one second more for each ``body_bytes_per_second`` that arrived."""
     body_bytes_per_second: int = 8_192
     write_seconds: float = 10.0
-    """How long a client may read nothing of a response before the connection is cut."""
+    """How long a client may read nothing of a response before the connection is cut. Also for all
+    of one, with a second more for each ``write_bytes_per_second`` that it read; only the time in
+    which the node waits for it counts."""
+    write_bytes_per_second: int = 1_024
     keep_alive_seconds: float = 75.0
     """How long a connection may idle between two requests."""
     shutdown_seconds: float = 10.0

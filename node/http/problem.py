@@ -46,8 +46,14 @@ STATUS: Mapping[type[TallystickError], int] = {
     node.NotFound: 404,
     node.NotYours: 403,
     node.TooManyOpenRequests: 409,
+    node.LogNotWitnessed: 404,
+    node.CheckpointUnsigned: 403,
+    node.CheckpointInconsistent: 422,
     node.NotErasable: 409,
+    node.NoWay: 409,
+    node.PeerRefused: 403,
     node.InternalError: 500,
+    node.RecordsDamaged: 500,
 }
 
 

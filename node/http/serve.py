@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -10,11 +11,18 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from node.errors import CannotListen
 from node.http.app import HttpApp
 from node.http.deadlines import DeadlineServer
 
 # Connections the kernel may keep waiting while the node is busy accepting others.
 BACKLOG = 1024
+
+_REASONS = {
+    errno.EADDRINUSE: "another program listens there already",
+    errno.EADDRNOTAVAIL: "this computer has no such address",
+    errno.EACCES: "this user may not",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +52,7 @@ async def serve(
     Port 0 takes a free one. With `sockets`, bound already, host and port are theirs.
 
     Raises:
-        OSError: the address is taken or not ours.
+        CannotListen: the address is taken or not ours.
     """
     server = DeadlineServer(app, app.refuse, app.limits, app.metrics)
     runner = web.ServerRunner(server, shutdown_timeout=app.limits.shutdown_seconds)
@@ -54,7 +62,7 @@ async def serve(
         for one in sockets:
             await web.SockSite(runner, one, backlog=BACKLOG).start()
         if not sockets:
-            await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+            await _listen(runner, host, port)
         bound_host, bound_port, *_ = runner.addresses[0]
         yield Listening(bound_host, bound_port)
     finally:
@@ -62,3 +70,11 @@ async def serve(
         sweeper.cancel()
         with suppress(asyncio.CancelledError):
             await sweeper
+
+
+async def _listen(runner: web.ServerRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0) or str(error.strerror or error)
+        raise CannotListen(host, port, reason) from None

@@ -188,6 +188,38 @@ CREATE TABLE sessions (
 CREATE INDEX sessions_expires ON sessions (expires);
 CREATE TABLE session_nonces (device bytea, nonce bigint, expires bigint, PRIMARY KEY (device, nonce));
 
+-- Witnesses (C2SP tlog-witness): whose heads this node cosigns, and who cosigns its own.
+
+CREATE TABLE witnessed_logs (
+    origin      text   PRIMARY KEY,
+    origin_hash bytea  NOT NULL UNIQUE CHECK (length(origin_hash) = 32),
+    vkey        text   NOT NULL,
+    accepted    boolean NOT NULL DEFAULT true,  -- what was cosigned outlives it: none of it is undone
+    size        bigint CHECK (size >= 0),  -- of the head cosigned last, and
+    root        bytea  CHECK (length(root) = 32),
+    checkpoint  text,                      -- that head, with the log's signature and the cosignature
+    CHECK ((size IS NULL) = (root IS NULL) AND (size IS NULL) = (checkpoint IS NULL))
+);
+CREATE TABLE log_forks (                   -- two heads of one size, signed by one log: its conviction
+    origin      text   PRIMARY KEY REFERENCES witnessed_logs,
+    kept        text   NOT NULL,
+    shown       text   NOT NULL,
+    found       bigint NOT NULL            -- Unix milliseconds
+);
+
+CREATE TABLE witnesses (
+    name        text   PRIMARY KEY,        -- of the key
+    vkey        text   NOT NULL,
+    title       text   NOT NULL,           -- what members are told
+    url         text   NOT NULL
+);
+CREATE TABLE cosigning (
+    one         boolean PRIMARY KEY DEFAULT true CHECK (one),
+    needed      integer NOT NULL DEFAULT 0 CHECK (needed >= 0),  -- of the witnesses, for a head
+    checkpoint  text                       -- the newest head that had so many
+);
+INSERT INTO cosigning DEFAULT VALUES;
+
 -- What people read of their own is found by whose it is, however many there are of others'.
 
 CREATE INDEX devices_person ON devices (person);

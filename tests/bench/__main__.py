@@ -14,12 +14,12 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.bench import client_size, real_input
+from tests.bench import between, clearing, client_size, gossip, real_input
 from tests.bench.figures import table
 from tests.bench.run import FULL, QUICK, Report, Sizes, measure_node
 from tests.bench.windows import say
 
-PARTS = ("lists", "singles", "growth", "sarafu", "client")
+PARTS = ("lists", "singles", "growth", "sarafu", "between", "clearing", "gossip", "client")
 ON_NODE = {"lists", "singles", "growth"}
 PROCESSES = 2
 
@@ -60,6 +60,13 @@ def _measure(parts: set[str], sizes: Sizes, folder: Path, pool: Executor, report
         measure_node(parts, sizes, folder, pool, report)
     if "sarafu" in parts:
         real_input.measure(folder, pool, report)
+    if "between" in parts:
+        between.measure(folder, report.figures, report.notes)
+    if "clearing" in parts and sizes is FULL:  # of a small graph the ratio says nothing
+        say("Clearing")
+        clearing.measure(report)
+    if "gossip" in parts:
+        gossip.measure(sizes is QUICK, report.figures, report.notes)
     if "client" in parts:
         say("The light client, installed on its own")
         report.figures["client_mb"] = client_size.measure()

@@ -53,6 +53,28 @@ AIMS = (
         1.5,
         False,
     ),
+    Aim(
+        "payments_over_singles",
+        "payments between circles, over single transfers, a second of processor time",
+        0.25,
+        True,
+    ),
+    Aim("clearing_over_solver", "seconds of clearing, over the solver's own", 3.0, False),
+    Aim(
+        "gossip_rounds_10",
+        "gossip of 10 circles: 99th percentile of rounds, over 1.3 (log3 n + log2 ln n) + 1",
+        1.0,
+        False,
+    ),
+    Aim("gossip_rounds_100", "the same of 100", 1.0, False),
+    Aim("gossip_rounds_1000", "the same of 1,000", 1.0, False),
+    Aim("gossip_idle_bytes", "bytes of an exchange with nothing to say", 200.0, False),
+    Aim(
+        "gossip_update_bytes",
+        "bytes that carry an update, over its own, when all circles issue one",
+        2.0,
+        False,
+    ),
     Aim("client_mb", "the installed light client, MB with dependencies and bytecode", 25.0, False),
 )
 

@@ -37,7 +37,7 @@ from ledger.orders import (
     Veto,
 )
 from tests.circle import DAY, HOUR, Circle, Person, key, town
-from tests.ledger import test_precedence_money
+from tests.ledger import test_precedence_between, test_precedence_money
 from tests.ledger.attempt import Attempt, Steps, check_steps
 
 NOBODY = 999
@@ -351,7 +351,8 @@ def test_of_several_faults_the_first_in_the_documented_order_is_named(
 
 
 def test_every_kind_of_order_has_its_precedence_tested() -> None:
-    names = {name for module in (test_precedence_money,) for name in vars(module)}
+    modules = (test_precedence_money, test_precedence_between)
+    names = {name for module in modules for name in vars(module)}
     tested = names | {steps.__name__ for steps in CHAINS}
     renamed = {"pay": "pay_by_a_holder", "open": "open_for_somebody_new", "object": "objection"}
     assert [kind for kind in ORDER_KINDS if renamed.get(kind, kind) not in tested] == []

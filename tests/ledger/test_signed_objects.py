@@ -166,6 +166,28 @@ def test_contexts_are_prefix_free_and_name_protocol_object_and_version() -> None
         assert not other.startswith(one)
 
 
+RESERVED = {
+    keys.LINK: "a link's id",
+    keys.AGREEMENT: "an agreement between two circles",
+    keys.MESSAGE: "a link message",
+    keys.STATEMENT: "a link statement",
+    keys.PAYMENT: "a payment's header, whose id is T",
+    keys.COMMIT: "a COMMIT",
+    keys.STATUS: "a status",
+    keys.EXCHANGE: "what one circle's node sends another's",
+    keys.GOSSIP: "a gossip envelope",
+}
+"""Contexts reserved for part two, and what is signed or hashed with them there."""
+
+
+@pytest.mark.parametrize("context", RESERVED, ids=lambda context: str(context[11:-4]))
+def test_what_is_signed_between_circles_is_worth_nothing_within_one(context: bytes) -> None:
+    assert context in keys.CONTEXTS
+    for purpose in PURPOSES:
+        with pytest.raises(TallystickError):
+            purpose.offer(purpose.body, keys.sign(context, purpose.body, MINE))
+
+
 def test_no_note_begins_as_something_else_that_is_signed() -> None:
     """Notes have no context of ours; the zero byte that ends each context stands in no note."""
     for context in keys.CONTEXTS:
@@ -173,7 +195,7 @@ def test_no_note_begins_as_something_else_that_is_signed() -> None:
             sign_note(context.decode() + "\n", LOG)
 
 
-@pytest.mark.parametrize("kind", orders.ORDER_KINDS)
+@pytest.mark.parametrize("kind", sorted(signed_orders()))
 def test_no_signature_fits_an_order_of_another_kind(kind: str) -> None:
     signed = signed_orders()
     for other, order in signed.items():

@@ -57,6 +57,8 @@ def merkle_files() -> Files:
         "valid/merkle-consistency.json": ("consistency proofs, RFC 6962 2.1.2", consistent()),
         "invalid/merkle-consistency.json": ("consistency proofs to refuse", not_consistent()),
         "valid/merkle-tile.json": ("tlog-tiles: the tiles of a tree by size", tiles()),
+        "valid/merkle-tile-content.json": ("tlog-tiles: a leaf, proved by tiles", tile_contents()),
+        "invalid/merkle-tile-content.json": ("tlog-tiles: tiles to refuse", bad_tile_contents()),
         "valid/merkle-tile-path.json": ("tlog-tiles: paths", tile_paths()),
         "invalid/merkle-tile-path.json": ("tlog-tiles: paths to refuse", bad_tile_paths()),
         "valid/merkle-bundle.json": ("tlog-tiles: entry bundles", bundles()),
@@ -169,6 +171,67 @@ def tiles() -> list[Case]:
             "partial": [format_tile_path(tile) for tile in partial_tiles(size)],
         }
         for size in (0, 1, 255, 256, 257, 511, 512, 1000, 65535, 65536, 70000)
+    ]
+
+
+def tile_content_case(index: int, size: int) -> Case:
+    """A leaf of the tree whose leaf i is i as a decimal, and all the tree's tiles."""
+    leaf_hashes = LARGE[:size]
+    rows = [leaf_hashes]
+    while len(rows[-1]) >= 256:
+        rows.append(
+            [merkle.root(rows[-1][at : at + 256]) for at in range(0, len(rows[-1]) - 255, 256)]
+        )
+    tiles = [
+        {"path": format_tile_path(tile), "content": b"".join(hashes).hex()}
+        for level, row in enumerate(rows)
+        for at in range(0, len(row), 256)
+        for hashes in (row[at : at + 256],)
+        for tile in (Tile(level, at // 256, len(hashes)),)
+    ]
+    return {
+        "tree_size": size,
+        "index": index,
+        "leaf_hash": leaf_hashes[index].hex(),
+        "root": merkle.root(leaf_hashes).hex(),
+        "tiles": tiles,
+    }
+
+
+def tile_contents() -> list[Case]:
+    places = ((0, 1), (4, 5), (255, 256), (7, 300), (299, 300))
+    return [tile_content_case(index, size) for index, size in places]
+
+
+def bad_tile_contents() -> list[Case]:
+    good = tile_content_case(4, 5)
+    [tile] = good["tiles"]
+    content = tile["content"]
+    first, second = content[:64], content[64:128]
+    changes: list[tuple[str, str, Case]] = [
+        ("a hash too few", NOTE_ERROR, {"content": content[:-64]}),
+        ("a hash too many", NOTE_ERROR, {"content": content + first}),
+        ("half a hash too many", NOTE_ERROR, {"content": content + first[:32]}),
+        ("no hashes", NOTE_ERROR, {"content": ""}),
+        ("another width in the path", NOTE_ERROR, {"path": "tile/0/000.p/6"}),
+        (
+            "two hashes have changed places",
+            PROOF_ERROR,
+            {"content": second + first + content[128:]},
+        ),
+        ("another hash", PROOF_ERROR, {"content": first * 2 + content[128:]}),
+    ]
+    grown = tile_content_case(299, 300)
+    upper = {"path": "tile/1/000.p/1", "content": first}
+    missing = [tile for tile in grown["tiles"] if tile["path"] != "tile/0/001.p/44"]
+    return [
+        *(refused(why, error, good | {"tiles": [tile | change]}) for why, error, change in changes),
+        refused(
+            "a tile above that does not follow from the one below",
+            PROOF_ERROR,
+            grown | {"tiles": [*grown["tiles"][:-1], upper]},
+        ),
+        refused("a tile is missing", PROOF_ERROR, grown | {"tiles": missing}),
     ]
 
 

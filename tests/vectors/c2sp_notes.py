@@ -1,4 +1,4 @@
-"""Vectors for signed notes, checkpoints, cosignatures and receipts (C2SP)."""
+"""Vectors for signed notes, checkpoints and cosignatures (C2SP)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ledger.checkpoint import Checkpoint, format_checkpoint, sign_checkpoint
 from ledger.cosignature import TIMESTAMP_MAX, cosign
 from ledger.note import (
     COSIGNATURE_V1,
+    NOTE_BYTES_MAX,
     Signature,
     encode_base64,
     format_signature,
@@ -17,8 +18,7 @@ from ledger.note import (
     parse_signatures,
     sign_note,
 )
-from ledger.receipt import format_proof_lines, format_receipt
-from tests.vectors.c2sp_merkle import NOTE_ERROR, PROOF_ERROR, Case, Files, refused
+from tests.vectors.c2sp_merkle import NOTE_ERROR, Case, Files, refused
 
 ORIGIN = "circle.example/log"
 TIME = 1679315147
@@ -36,6 +36,11 @@ WITNESS2 = make_signer("w2.example", seed_of("witness 2"), COSIGNATURE_V1)
 LOG_VKEY = format_vkey(LOG.key)
 OTHER_VKEY = format_vkey(OTHER.key)
 WITNESS_VKEYS = [format_vkey(WITNESS1.key), format_vkey(WITNESS2.key)]
+ALIAS = make_signer("w1.example/again", seed_of("witness 1"), COSIGNATURE_V1)
+ODD_NAME = make_signer("caf\u00e9\ufeff\u007f.example", seed_of("other"))
+"""None of these is white space, or a control character below U+0020."""
+LONG_NAME = make_signer("\u00e9" * 127 + "e", seed_of("other"))
+"""255 bytes."""
 
 LEAVES = [b"leaf %d" % index for index in range(11)]
 LEAF_HASHES = [merkle.leaf_hash(leaf) for leaf in LEAVES]
@@ -64,13 +69,6 @@ def note_files() -> Files:
     }
 
 
-def proof_files() -> Files:
-    return {
-        "valid/proof-receipt.json": ("tlog-proof: verifies with the key and quorum", receipts()),
-        "invalid/proof-receipt.json": ("tlog-proof: to refuse", bad_receipts()),
-    }
-
-
 # --- keys -----------------------------------------------------------------------------------------
 
 
@@ -94,7 +92,38 @@ def keys() -> list[Case]:
         "signature_type": 1,
         "public_key": "e932791ae6e7a840a46164c904786426d5e7821dd8b29a00d61cae72afdd4da4",
     }
-    return [spec, *cases]
+    odd: list[Case] = [
+        {
+            "vkey": format_vkey(signer.key),
+            "name": signer.key.name,
+            "key_id": signer.key.key_id.hex(),
+            "signature_type": signer.key.signature_type,
+            "public_key": signer.key.public_key.hex(),
+            "seed": seed_of("other").hex(),
+        }
+        for signer in (ODD_NAME, LONG_NAME)
+    ]
+    return [spec, *cases, *odd, _no_point()]
+
+
+def _vkey(name: str, signature_type: int, public_key: bytes) -> str:
+    """A vkey as it is written, whatever its parts."""
+    material = bytes([signature_type]) + public_key
+    key_id = hashlib.sha256(name.encode() + b"\n" + material).hexdigest()[:8]
+    return f"{name}+{key_id}+{encode_base64(material)}"
+
+
+def _no_point() -> Case:
+    """What is no point of the curve is a key, and signs nothing."""
+    public_key = (2).to_bytes(32, "little")
+    vkey = _vkey("none.example", 1, public_key)
+    return {
+        "vkey": vkey,
+        "name": "none.example",
+        "key_id": vkey.split("+")[1],
+        "signature_type": 1,
+        "public_key": public_key.hex(),
+    }
 
 
 def bad_keys() -> list[Case]:
@@ -114,6 +143,10 @@ def bad_keys() -> list[Case]:
         "signature type 2": f"{name}+{id_of_type_2}+{encode_base64(material)}",
         "a key of 31 bytes": f"{name}+{key_id}+{encode_base64(bytes([1]) + bytes(31))}",
         "no key": f"{name}+{key_id}+",
+        "a name of 256 bytes": _vkey("n" * 256, 1, LOG.key.public_key),
+        "a next line (U+0085) in the name": _vkey("a\u0085b", 1, LOG.key.public_key),
+        "a no-break space in the name": _vkey("a\u00a0b", 1, LOG.key.public_key),
+        "a control character in the name": _vkey("a\u0001b", 1, LOG.key.public_key),
     }
     return [refused(why, NOTE_ERROR, {"vkey": vkey}) for why, vkey in vkeys.items()]
 
@@ -136,7 +169,23 @@ def notes() -> list[Case]:
     return [
         {"note": note, "vkeys": vkeys, "text": text, "signed_by": signed_by}
         for note, vkeys, text, signed_by in cases
-    ]
+    ] + [_odd_lines(poem), _largest(0)]
+
+
+def _odd_lines(text: str) -> Case:
+    """Lines of unknown keys, as long and odd as they may be."""
+    note = sign_note(text, LOG, ODD_NAME, LONG_NAME)
+    return {"note": note, "vkeys": [LOG_VKEY], "text": text, "signed_by": [LOG_VKEY]}
+
+
+def _largest(over: int) -> Case:
+    """A note of 1,000,000 bytes, and so many more."""
+    overhead = len(sign_note("\n", LOG).encode())
+    padding = NOTE_BYTES_MAX - overhead + over
+    signature = LOG.signing_key.sign(b"x" * padding + b"\n").signature
+    line = format_signature(Signature(LOG.key.name, LOG.key.key_id, signature))
+    case: Case = {"padding": padding, "note": f"\n\n{line}", "vkeys": [LOG_VKEY]}
+    return case if over else case | {"text": "\n", "signed_by": [LOG_VKEY]}
 
 
 def bad_notes() -> list[Case]:
@@ -167,11 +216,28 @@ def bad_notes() -> list[Case]:
         "another key's signature with loose bits": signed + "— other.example AAAAAAB=\n",
         "101 signatures": signed + line * 100,
     }
+    lines = {
+        "another key's name of 256 bytes": signed + line.replace(ORIGIN, "n" * 256),
+        "a next line (U+0085) in another key's name": signed
+        + line.replace("circle", "cir\u0085cle"),
+        "another key's line without a signature": signed + "— other.example\n",
+        "a line that is none": signed + "signed by us all\n",
+    }
     cases = [{"note": note, "vkeys": [LOG_VKEY]} for note in texts.values()]
     invalid_utf8 = signed.encode().replace(b"text", b"te\xffxt").hex()
     return [
         *[refused(why, NOTE_ERROR, case) for why, case in zip(texts, cases, strict=True)],
         refused("not UTF-8", NOTE_ERROR, {"note_hex": invalid_utf8, "vkeys": [LOG_VKEY]}),
+        refused(
+            "a key of a witness among those of logs",
+            NOTE_ERROR,
+            {"note": signed, "vkeys": [LOG_VKEY, WITNESS_VKEYS[0]]},
+        ),
+        refused("1,000,001 bytes", NOTE_ERROR, _largest(1)),
+        *(
+            refused(why, NOTE_ERROR, {"note": note, "vkeys": [LOG_VKEY]})
+            for why, note in lines.items()
+        ),
     ]
 
 
@@ -192,6 +258,7 @@ def checkpoints() -> list[Case]:
             Checkpoint("example.com/behind-the-sofa", 20852163, bytes(range(32))),
             Checkpoint(ORIGIN, 0, merkle.EMPTY_ROOT),
             Checkpoint("a name with + and spaces é", 1, LEAF_HASHES[0], ("one", "two")),
+            Checkpoint(ORIGIN, 0, LEAF_HASHES[0]),
         )
     ]
 
@@ -233,6 +300,12 @@ def cosigned() -> list[Case]:
         (SIGNED + first + second, WITNESS_VKEYS, [by_first, by_second]),
         (SIGNED + first + second, WITNESS_VKEYS[1:], [by_second]),
         (SIGNED + first + later + first, WITNESS_VKEYS, [by_first_later]),
+        (
+            SIGNED + first + cosign(TEXT, ALIAS, TIME + 1),
+            [*WITNESS_VKEYS, format_vkey(ALIAS.key)],
+            [{"vkey": format_vkey(ALIAS.key), "timestamp": str(TIME + 1)}],
+        ),
+        (TEXT + "\n" + first, WITNESS_VKEYS, [by_first]),
     ]
     return [
         {"note": note, "witness_vkeys": vkeys, "cosigned": expected}
@@ -261,86 +334,10 @@ def bad_cosigned() -> list[Case]:
     return [
         refused(why, NOTE_ERROR, {"note": note, "witness_vkeys": WITNESS_VKEYS})
         for why, note in [*cases, ("not a checkpoint", text)]
-    ]
-
-
-# --- receipts -------------------------------------------------------------------------------------
-
-PROOF = merkle.inclusion_proof(6, LEAF_HASHES)
-PROOF_LINES = format_proof_lines(PROOF)
-RECEIPT = format_receipt(6, PROOF_LINES, SIGNED)
-
-
-def receipt_case(receipt: str, index: int = 6, witness_vkeys: int = 0, quorum: int = 0) -> Case:
-    return {
-        "receipt": receipt,
-        "leaf": LEAVES[index].hex(),
-        "origin": ORIGIN,
-        "log_vkey": LOG_VKEY,
-        "witness_vkeys": WITNESS_VKEYS[:witness_vkeys],
-        "quorum": quorum,
-    }
-
-
-def receipts() -> list[Case]:
-    whole = [
-        receipt_case(
-            format_receipt(
-                index, format_proof_lines(merkle.inclusion_proof(index, LEAF_HASHES)), SIGNED
-            ),
-            index,
+    ] + [
+        refused(
+            "a key of a log among those of witnesses",
+            NOTE_ERROR,
+            {"note": SIGNED, "witness_vkeys": [*WITNESS_VKEYS, LOG_VKEY]},
         )
-        | {"index": index, "size": 11, "extra": None}
-        for index in range(11)
-    ]
-    single = format_receipt(0, "", sign_checkpoint(Checkpoint(ORIGIN, 1, LEAF_HASHES[0]), LOG))
-    extra = format_receipt(6, PROOF_LINES, SIGNED, b"hello")
-    cosigned = RECEIPT + cosign(TEXT, WITNESS1, TIME) + cosign(TEXT, WITNESS2, TIME)
-    of_six: Case = {"index": 6, "size": 11, "extra": None}
-    return [
-        *whole,
-        receipt_case(single, 0) | {"index": 0, "size": 1, "extra": None},
-        receipt_case(extra) | of_six | {"extra": b"hello".hex()},
-        receipt_case(cosigned) | of_six,
-        receipt_case(cosigned, witness_vkeys=1, quorum=1) | of_six,
-        receipt_case(cosigned, witness_vkeys=2, quorum=2) | of_six,
-    ]
-
-
-def bad_receipts() -> list[Case]:
-    cosigned = RECEIPT + cosign(TEXT, WITNESS1, TIME)
-    other_line = cosign(TEXT.replace("\n11\n", "\n12\n"), WITNESS1, TIME)
-    malformed = {
-        "empty": "",
-        "another version": RECEIPT.replace("@v1", "@v2"),
-        "no index": RECEIPT.replace("index 6\n", ""),
-        "a padded index": RECEIPT.replace("index 6", "index 06"),
-        "an empty extra line": RECEIPT.replace("index", "extra \nindex"),
-        "extra data after the index": RECEIPT.replace("index 6\n", "index 6\nextra aGVsbG8=\n"),
-        "a proof line that is no hash": RECEIPT.replace("index 6\n", "index 6\naGVsbG8=\n"),
-        "65 proof lines": RECEIPT.replace(PROOF_LINES, format_proof_lines([bytes(32)] * 65)),
-        "two empty lines": RECEIPT.replace("\n\n", "\n\n\n", 1),
-        "no empty line": RECEIPT.replace("\n\n", "\n", 1),
-        "carriage returns": RECEIPT.replace("\n", "\r\n"),
-        "no newline at the end": RECEIPT[:-1],
-        "an unsigned checkpoint": RECEIPT.partition("—")[0],
-    }
-    notes = [receipt_case(receipt) for receipt in malformed.values()]
-    others: list[tuple[str, Case]] = [
-        ("another origin", receipt_case(RECEIPT) | {"origin": "other.example/log"}),
-        ("another key", receipt_case(RECEIPT) | {"log_vkey": OTHER_VKEY}),
-        ("a quorum that is not met", receipt_case(cosigned, witness_vkeys=2, quorum=2)),
-        ("one witness twice", receipt_case(cosigned + cosign(TEXT, WITNESS1, TIME + 1), 6, 2, 2)),
-        ("a bad cosignature of a known witness", receipt_case(RECEIPT + other_line, 6, 2)),
-    ]
-    proofs: list[tuple[str, Case]] = [
-        ("another leaf", receipt_case(RECEIPT, 7)),
-        ("another index", receipt_case(RECEIPT.replace("index 6", "index 7"))),
-        ("an index outside the tree", receipt_case(RECEIPT.replace("index 6", "index 11"))),
-        ("no proof lines", receipt_case(RECEIPT.replace(PROOF_LINES, ""))),
-        ("proof lines too many", receipt_case(format_receipt(6, PROOF_LINES * 2, SIGNED))),
-    ]
-    noted = [*zip(malformed, notes, strict=True), *others]
-    return [refused(why, NOTE_ERROR, case) for why, case in noted] + [
-        refused(why, PROOF_ERROR, case) for why, case in proofs
     ]

@@ -21,6 +21,7 @@ from ledger.declarations import Enrolment, PaymentRequest, SessionOpening
 from ledger.entry import order_commitment
 from tests.circle import DAY, NOON, RULES, WORKING, key, salt, seed
 from tests.ledger.samples import CIRCLE, HASH, signed_orders
+from tests.vectors.ledger_keys import MIXED, NO_POINT
 from tests.vectors.ledger_orders import Case, Files, render
 
 ORIGIN = origin_of(RULES.address, CIRCLE, 1)
@@ -130,6 +131,13 @@ def _undeclared() -> list[Case]:
         *cases,
         _misinvited("another device", CIRCLE, "stranger"),
         _misinvited("another circle", HASH, "phone"),
+        *(
+            _undeclare(why, "enrolment", codec.encode(ENROLMENT._replace(device=device)), bytes(64))
+            for why, device in (
+                ("A key that is no point.", NO_POINT),
+                ("A key outside the subgroup.", MIXED),
+            )
+        ),
     ]
 
 
@@ -200,6 +208,17 @@ def _commitments() -> list[Case]:
     ]
 
 
+LONGEST = f"{'a' * 63}.{'b' * 63}.{'c' * 63}.{'d' * 12}:65535"
+_NAMED: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("An address of 210 characters, with the largest port.", {"address": LONGEST}),
+    ("An address of one letter.", {"address": "a"}),
+    ("An address of digits and hyphens within.", {"address": "127.0.0.1.a--b.example:1"}),
+    (
+        "Any character that shows: also one that an older Unicode has not.",
+        {"name": "Circle \U0001f91d\ufe0f \u20ac \U0001fae8".encode()},
+    ),
+    ("A numeral that is a word, in a unit's name.", {"unit_name": "\u4e00\u7c92".encode()}),
+)
 PREVIOUS = Previous(ORIGIN, 1_234, HASH, bytes(reversed(HASH)))
 
 
@@ -234,6 +253,7 @@ def _charters() -> list[Case]:
             "A later epoch commits to the last known head and accounts.",
             _make(RULES, 2, (PREVIOUS,)),
         ),
+        *((shows, _make(RULES._replace(**changed))) for shows, changed in _NAMED),
     ]
     return [
         {
@@ -276,27 +296,69 @@ def _broken() -> list[Case]:
 def _broken_rules() -> list[Case]:
     """Rules that no charter may have, certified all the same."""
     changes: list[tuple[str, dict[str, Any]]] = [
-        ("An address in capitals.", {"address": "Southwark.example"}),
-        ("An address with a path.", {"address": "southwark.example/a"}),
-        ("A port with a leading zero.", {"address": "southwark.example:0443"}),
-        ("A name that is not UTF-8.", {"name": b"\xff"}),
-        ("A name with a line break.", {"name": b"a\nb"}),
-        ("A name with a mark that turns text around.", {"name": "a\u202eb".encode()}),
-        ("Minutes with decimals.", {"unit_kind": "minutes"}),
-        ("An unknown kind of unit.", {"unit_kind": "euro"}),
-        ("Ten decimals.", {"unit_scale": 10}),
-        ("A threshold of nobody.", {"threshold": 0}),
-        ("Starter credit above the ceiling.", {"starter": RULES.ceiling + 1}),
-        ("More credit than the most.", {"floor": -RULES.credit_limit_max - 1}),
-        ("A floor above zero.", {"floor": 1}),
-        ("A wait of more than ninety days.", {"device_wait": 90 * DAY + 1}),
+        *_BROKEN_RULES,
+        *(
+            (f"A name with U+{ord(mark):04X}.", {"name": f"a{mark}b".encode()})
+            for mark in "\x00\x7f\x85\xa0\xad\u061c\u1680\u180e\u2003\u200d\u2028\u2029\u205f\u2060"
+            "\u3000\ue000\ufeff\ufff9\uffff\U0001d173\U000e0041\U000f0000\U0010ffff"
+        ),
+        *((why, {"address": address}) for address, why in _BROKEN_ADDRESSES.items()),
     ]
     cases = []
     for why, changed in changes:
         encoded = codec.encode(RULES._replace(**changed))
         terms = terms_hash(encoded, key("paper"), ())
         address = changed.get("address", RULES.address)
-        charter, _ = _make(terms=terms, origin=origin_of(address, CIRCLE, 1))
+        charter, _ = _make(terms=terms, origin=origin_of(address, CIRCLE, 1)[:255])
         broken = codec.encode(charter._replace(rules=encoded))
         cases.append({"why": why, "error": "malformed", "encoded": broken.hex()})
-    return cases
+    return cases + _broken_paper()
+
+
+def _broken_paper() -> list[Case]:
+    """Paper keys that no verifier takes, certified all the same."""
+    cases = []
+    for why, paper in (
+        ("A paper key that is no point.", NO_POINT),
+        ("A paper key of small order.", bytes(32)),
+        ("A paper key outside the subgroup.", MIXED),
+    ):
+        charter, _ = _make(terms=terms_hash(encode_rules(RULES), paper, ()))
+        broken = codec.encode(charter._replace(paper=paper))
+        cases.append({"why": why, "error": "malformed", "encoded": broken.hex()})
+    forged = _make()[0]._replace(paper=NO_POINT, signature=bytes(64))
+    why = "A paper key that is no point; nobody signed."
+    refused = {"why": why, "error": "signature-invalid", "encoded": codec.encode(forged).hex()}
+    return [*cases, refused]
+
+
+_BROKEN_ADDRESSES = {
+    "southwark.example:65536": "A port above 65535.",
+    "southwark.example:0": "Port 0.",
+    "southwark.example:": "No port after the colon.",
+    "southwark..example": "An empty label.",
+    ".southwark.example": "An empty first label.",
+    "southwark.example.": "An empty last label.",
+    "-southwark.example": "A label that begins with a hyphen.",
+    "southwark-.example": "A label that ends with a hyphen.",
+    "south_wark.example": "An underscore.",
+    "a" * 64 + ".example": "A label of 64 characters.",
+    f"{'a.' * 105}a": "An address of 211 characters.",
+    "[::1]": "An address in brackets.",
+}
+_BROKEN_RULES: list[tuple[str, dict[str, Any]]] = [
+    ("An address in capitals.", {"address": "Southwark.example"}),
+    ("An address with a path.", {"address": "southwark.example/a"}),
+    ("A port with a leading zero.", {"address": "southwark.example:0443"}),
+    ("A name that is not UTF-8.", {"name": b"\xff"}),
+    ("A name with a line break.", {"name": b"a\nb"}),
+    ("A name with a mark that turns text around.", {"name": "a\u202eb".encode()}),
+    ("Minutes with decimals.", {"unit_kind": "minutes"}),
+    ("An unknown kind of unit.", {"unit_kind": "euro"}),
+    ("Ten decimals.", {"unit_scale": 10}),
+    ("A threshold of nobody.", {"threshold": 0}),
+    ("Starter credit above the ceiling.", {"starter": RULES.ceiling + 1}),
+    ("More credit than the most.", {"floor": -RULES.credit_limit_max - 1}),
+    ("A floor above zero.", {"floor": 1}),
+    ("A wait of more than ninety days.", {"device_wait": 90 * DAY + 1}),
+]

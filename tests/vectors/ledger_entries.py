@@ -8,13 +8,15 @@ from ledger import merkle, orders
 from ledger.append import Entry
 from ledger.charter import encode_charter, encode_rules
 from ledger.codec import encode
+from ledger.decide import Prior
 from ledger.declarations import sign_request
 from ledger.entry import Leaf, Posting, decode_leaf, encode_posting
 from ledger.errors import TallystickError
 from ledger.keys import derive_salt
-from ledger.orders import COMMUNITY, TREASURY, Act
+from ledger.orders import COMMUNITY, TREASURY, Act, SignedOrder
 from tests.circle import DAY, HOUR, REASON, RULES, Circle, Person, key, make_charter, salt, seed
 from tests.ledger.samples import HASH
+from tests.vectors.ledger_faults import tell_faults
 from tests.vectors.ledger_orders import Case, Files, render
 
 PAPER = Person("paper", orders.PAPER_PERSON, 0, "paper")
@@ -50,24 +52,47 @@ class Story:
             self.circle.entries[0],
         )
 
-    def _note(self, shows: str, given: Case, outcome: Entry | TallystickError) -> None:
+    def _note(self, shows: str, given: Case, outcome: Entry | Prior | TallystickError) -> None:
         case: Case = {"shows": shows, "log_time": self.circle.now, **given}
-        if isinstance(outcome, Entry):
-            case["entry"] = _opened(outcome)
-        else:
-            case["error"] = outcome.code
+        match outcome:
+            case Entry():
+                case["entry"] = _opened(outcome)
+            case Prior(_, int(number), _):
+                case["again"] = number
+            case Prior(_, _, str(refusal)):
+                case["error"] = refusal.partition(":")[0]
+            case TallystickError():
+                case["error"] = outcome.code
         case["tree_size"] = len(self.circle.entries)
         case["root"] = merkle.root(self.circle.leaf_hashes).hex()
         self.cases.append(case)
 
     def order(self, shows: str, signer: Person, act: Act, handle: str = "", **header: Any) -> int:
         """One order and its verdict; returns the number of the entry that it became, or not."""
-        signed = self.circle.sign(signer, act, **header)
-        given = {"wire": signed.wire.hex()} | ({"handle": handle} if handle else {})
-        outcome = self.circle.submit(signed, handle)
-        assert isinstance(outcome, Entry | TallystickError)
-        self._note(shows, given, outcome)
+        self.submit(shows, self.circle.sign(signer, act, **header), handle)
         return len(self.circle.entries) - 1
+
+    def submit(self, shows: str, signed: SignedOrder, handle: str = "") -> None:
+        """One signed order and its verdict, which may be the one that it had before."""
+        given = {"wire": signed.wire.hex()} | ({"handle": handle} if handle else {})
+        self._note(shows, given, self.circle.submit(signed, handle))
+
+    def day(self) -> None:
+        """The first entry of a new day."""
+        self._note("The daily entry commits to all accounts.", {}, self.circle.close_day())
+
+    def show_request(self, number: bytes) -> None:
+        """State the payment request that the last order names."""
+        request = self.circle.facts.requests[number].request
+        owner = next(name for name in ("mia", "oli") if key(name) == request.device)
+        self.cases[-1]["request"] = sign_request(request, seed(owner)).hex()
+
+    def effective(self, *accounts: int) -> None:
+        """State the effective limits of accounts after the last order."""
+        after = (self.circle.state.accounts[number] for number in accounts)
+        self.cases[-1]["effective"] = [
+            {"account": one.number, "floor": one.lowest, "ceiling": one.highest} for one in after
+        ]
 
     def tell(self) -> None:
         """All kinds of orders, and some refusals."""
@@ -77,6 +102,7 @@ class Story:
         self._others(ann, ben, mia, dot)
         self._devices(ann, ben, mia)
         self._committee(ann, ben, mia)
+        tell_faults(self)
 
     def _people(self) -> tuple[Person, ...]:
         c = self.circle
@@ -114,8 +140,7 @@ class Story:
         self.order(
             "Ann pays what mia asked for.", ann, orders.Pay(((103, 70),), request=(request,))
         )
-        asked = c.facts.requests[request].request
-        self.cases[-1]["request"] = sign_request(asked, seed("mia")).hex()
+        self.show_request(request)
         self.order("Once.", ann, orders.Pay(((103, 70),), request=(request,)))
         self.order("Tokens for cash.", ann, orders.Sell(300, "cash 1"), account=102)
         self.order("Cash for tokens.", ann, orders.Redeem(100, "cash 2"), account=103)
@@ -176,7 +201,7 @@ class Story:
         self.order("The sheet is used up.", mia, orders.Revoke(key("sheet")))
         self.order("A day ends.", mia, orders.Pay(((102, 1),)))
         c.now += DAY
-        self._note("The daily entry commits to all accounts.", {}, c.close_day())
+        self.day()
 
     def _committee(self, ann: Person, ben: Person, mia: Person) -> None:
         c = self.circle
@@ -240,6 +265,7 @@ def _malformed() -> list[Case]:
         ("A delta that is true.", posting._replace(delta=True)),
         ("A posting before it of 33 bytes.", posting._replace(previous=bytes(33))),
         ("A field is added.", (*posting, 0)),
+        ("257 bytes.", posting._replace(previous=bytes(249))),
     ]
     return [
         {"why": why, "error": "malformed", "object": name, "encoded": encode(value).hex()}

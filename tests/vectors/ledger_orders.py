@@ -7,10 +7,11 @@ from typing import Any
 import msgpack
 
 from ledger import codec, keys, orders
+from ledger.charter import encode_rules
 from ledger.codec import AMOUNT_MAX
 from ledger.declarations import sign_invitation
 from ledger.orders import Act, Order, SignedOrder, cosign, kind_of, sign_order
-from tests.circle import NOON, key, seed
+from tests.circle import NOON, RULES, key, seed
 from tests.ledger.samples import ACTS, CIRCLE, ENROLMENT, HASH, make_order
 from tests.ledger.spelling import FOREIGN, element, other_spellings, spell
 
@@ -50,11 +51,11 @@ def order_files() -> Files:
     return {
         "valid/order.json": (
             "orders: header, act, the body that is signed, the wire, and the id",
-            [*_kinds(), *_variants(), *_integers(), *_legs(), *_cosigned()],
+            [*_kinds(), *_variants(), *_integers(), *_legs(), *_cosigned(), *_many()],
         ),
         "invalid/order.json": (
             "wires that are no order, or whose signatures do not fit",
-            [*_malformed(), *_out_of_bounds(), *_not_canonical(), *_forged()],
+            [*_malformed(), *_out_of_bounds(), *_not_canonical(), *_forged(), *_bounded()],
         ),
     }
 
@@ -184,6 +185,18 @@ def _malformed() -> list[Case]:
     return cases + _misplaced()
 
 
+def _many() -> list[Case]:
+    """As many cosignatures as there may be."""
+    signed = _sign(make_order(orders.Appoint(102, "auditor")))
+    own = cosign(signed, seed("phone"))
+    for number in range(orders.COSIGNATURES_MAX):
+        signed = cosign(signed, seed(f"cosigner {number}"))
+    return [
+        _case("16 cosignatures.", signed),
+        _case("The header's own device among the cosignatures, where it counts for nothing.", own),
+    ]
+
+
 def _fields(order: Order) -> tuple[Any, ...]:
     return codec.unpack(orders.encode_order(order), 32_768, "order")
 
@@ -304,5 +317,53 @@ def _carried() -> list[Case]:
     return [
         _refused("It carries half an enrolment.", _wire(spell(enrol, (11,), truncated))),
         _refused("It carries rules of no bytes.", _wire(spell(amend, (10,), b"\xc4\x00"))),
-        _refused("It invites a key that is no point.", _wire(spell(invite, (10,), weak))),
+        _refused("It invites a key of small order.", _wire(spell(invite, (10,), weak))),
+    ]
+
+
+NO_POINT = (2).to_bytes(32, "little")
+
+
+def _bounded() -> list[Case]:
+    """One more than there may be; keys off the curve; rules that contradict themselves."""
+    invite = _fields(make_order(orders.Invite(key("code"), 0, 0, 0, "", NOON)))
+    join = _fields(make_order(orders.Join(key("code"), bytes(64))))
+    enrol = _fields(make_order(orders.Enrol(102, ENROLMENT, "device", 1)))
+    body, signature = codec.unpack(ENROLMENT, 512, "enrolment")
+    circle, _, *rest = codec.unpack(body, 512, "enrolment")
+    unlinked = codec.encode((codec.encode((circle, NO_POINT, *rest)), signature))
+    cosigned = _sign(make_order(orders.Appoint(102, "auditor")))
+    for number in range(17):
+        cosigned = cosign(cosigned, seed(f"cosigner {number}"))
+    deep = msgpack.packb(((102, ((1,),)),))
+    no_point = msgpack.packb(NO_POINT)
+    return [
+        _refused("17 cosignatures.", cosigned.wire),
+        _refused("Arrays nest four deep.", _wire(spell(BODY, (10,), deep))),
+        _refused("It invites a key that is no point.", _wire(spell(invite, (10,), no_point))),
+        _refused("A joining by a key that is no point.", _wire(spell(join, (4,), no_point))),
+        _refused(
+            "It enrols a key that is no point.",
+            _wire(spell(enrol, (11,), msgpack.packb(unlinked))),
+        ),
+        *_contradictory(),
+    ]
+
+
+def _contradictory() -> list[Case]:
+    """Rules that have their shapes, in an order to amend."""
+    amend = _fields(make_order(orders.Amend(encode_rules(RULES))))
+    changes: list[tuple[str, dict[str, Any]]] = [
+        ("Starter credit above the ceiling.", {"starter": RULES.ceiling + 1}),
+        ("More credit than the most.", {"floor": -RULES.credit_limit_max - 1}),
+        ("Minutes with decimals.", {"unit_kind": "minutes"}),
+        ("A name with a line break.", {"name": b"a\nb"}),
+        ("An address that ends in a dot.", {"address": "southwark.example."}),
+    ]
+    return [
+        _refused(
+            f"It amends to rules that no charter may have. {why}",
+            _wire(spell(amend, (10,), msgpack.packb(codec.encode(RULES._replace(**changed))))),
+        )
+        for why, changed in changes
     ]

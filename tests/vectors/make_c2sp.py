@@ -13,7 +13,8 @@ import json
 from pathlib import Path
 
 from tests.vectors.c2sp_merkle import merkle_files
-from tests.vectors.c2sp_notes import note_files, proof_files
+from tests.vectors.c2sp_notes import note_files
+from tests.vectors.c2sp_receipts import proof_files
 
 FOLDER = Path(__file__).parent
 

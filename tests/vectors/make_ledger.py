@@ -1,4 +1,4 @@
-"""Makes the vectors of orders, declarations and entries: ``python -m tests.vectors.make_ledger``.
+"""Makes the vectors of what members and nodes sign: ``python -m tests.vectors.make_ledger``.
 
 Each file is ``{"about": ..., "encoding": ..., "cases": [...]}``. Bytes are lowercase hex; integers
 are JSON numbers, none over 2^53-1; arrays are lists, an optional field an empty list or a list of
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.vectors.ledger_declarations import declaration_files
 from tests.vectors.ledger_entries import entry_files
+from tests.vectors.ledger_keys import key_files
 from tests.vectors.ledger_orders import order_files
 
 FOLDER = Path(__file__).parent
@@ -23,9 +24,10 @@ ENCODING = "bytes are lowercase hex; an optional field is an empty list or a lis
 
 def make() -> dict[str, str]:
     """Path under this folder to content, for every file."""
+    files = key_files() | order_files() | declaration_files() | entry_files()
     return {
         path: json.dumps({"about": about, "encoding": ENCODING, "cases": cases}, indent=1) + "\n"
-        for path, (about, cases) in (order_files() | declaration_files() | entry_files()).items()
+        for path, (about, cases) in files.items()
     }
 
 

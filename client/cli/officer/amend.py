@@ -66,7 +66,7 @@ async def amend(run: Run, changes: tuple[str, ...], signing: Signing) -> Told:
     """
     member = await run.member()
     unit = member.circle.unit
-    before = (await member.node.well_known()).rules
+    before = (await member.circle_info()).rules
     after = Rules._make({**before._asdict(), **_read(changes, unit)}.values())
     if after == before:
         raise InputRefused("The rules are so already.")

@@ -12,10 +12,10 @@ import click
 from client.cli.amounts import read_amount
 from client.cli.command import Told, command
 from client.cli.officer.signing import Signing, have_done, signing_options
-from client.cli.parties import SYSTEM_ACCOUNTS, Party, find_party
+from client.cli.parties import FUNDS, Party, find_party
 from client.cli.run import Run
 from client.cli.words import amount as in_words
-from client.cli.words import listed, plain
+from client.cli.words import listed, person, plain
 from client.drafts import Draft
 from client.errors import InputRefused
 from ledger.amount import Unit
@@ -27,7 +27,7 @@ FILE_BYTES_MAX = 1_000_000
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 _FUND = click.option(
     "--fund",
-    type=click.Choice(list(SYSTEM_ACCOUNTS)),
+    type=click.Choice(list(FUNDS)),
     default="community",
     show_default=True,
     help="Which of the circle's own accounts.",
@@ -82,7 +82,7 @@ async def levy(
     if dry_run:
         return Told(f"This would be done: {told}", {**fields, "dry_run": True})
     act = Levy(tuple((leg.party.account, leg.amount) for leg in _some(legs)))
-    return await have_done(run, Draft(act, SYSTEM_ACCOUNTS[fund]), signing, told, fields)
+    return await have_done(run, Draft(act, FUNDS[fund]), signing, told, fields)
 
 
 @command("pay-out")
@@ -109,7 +109,7 @@ async def pay_out(
     if dry_run:
         return Told(f"This would be done: {told}", {**_fields(legs), "dry_run": True})
     act = Payout(tuple((leg.party.account, leg.amount) for leg in _some(legs)))
-    return await have_done(run, Draft(act, SYSTEM_ACCOUNTS[fund]), signing, told, _fields(legs))
+    return await have_done(run, Draft(act, FUNDS[fund]), signing, told, _fields(legs))
 
 
 def _some(legs: Sequence[Leg]) -> Sequence[Leg]:
@@ -158,10 +158,11 @@ async def _leg(run: Run, unit: Unit, who: str, amount: str, line: int = 0) -> Le
 async def _everyone(run: Run, amount: int) -> list[Leg]:
     session = await (await run.member()).session()
     parties = {
-        account: Party(account, person.name or person.handle or f"account {account}")
-        async for person in session.people()
-        for account in person.accounts
+        account: Party(account, person(each.handle, each.name, account))
+        async for each in session.people()
+        for account in each.accounts
     }
+    run.names.accounts.update({number: party.label for number, party in parties.items()})
     return [Leg(parties[account], amount) for account in sorted(parties)]
 
 

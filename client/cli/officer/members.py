@@ -34,7 +34,7 @@ async def _terms(
     """Floor, ceiling and starter credit: as asked for, or as the circle's rules have them."""
     member = await run.member()
     unit = member.circle.unit
-    rules = (await member.node.well_known()).rules
+    rules = (await member.circle_info()).rules
     return (
         rules.floor if down_to is None else -read_limit(down_to, unit),
         rules.ceiling if up_to is None else read_limit(up_to, unit),
@@ -65,7 +65,7 @@ async def invite(
     code = write_code(secret)
     key = keys.public_key(invitation_seed(secret))
     act = Invite(key, floor, ceiling, begin, office or "", until)
-    link = format_invitation((await run.member()).circle.node_url, code)
+    link = format_invitation(await (await run.member()).public_url(), code)
     told = f"Give this to whoever is to join. It is good once, until {day(until)}:\n\n{link}"
     fields = {"link": link, "code": code, "until": until}
     done = await have_done(run, Draft(act), signing, told, fields, intent=f"invite {code}")

@@ -22,7 +22,7 @@ _OFFICE = click.argument("office", type=click.Choice(OFFICES))
 async def officers(run: Run) -> Told:
     """Who holds which office; anybody may see it."""
     found = await (await run.member()).node.officers()
-    lines = [f"{person(each.handle, None)}: {each.office} (person {each.person})" for each in found]
+    lines = [f"{person(each.handle, None)}: {each.office}" for each in found]
     fields = {"officers": [asdict(each) for each in found]}
     return Told("\n".join(lines) or "Nobody holds an office.", fields)
 

@@ -12,10 +12,11 @@ import click
 
 from client.cli.acting import proved_fields
 from client.cli.command import Act, Told, command
+from client.cli.names import Names, learn_names
 from client.cli.orders_in_words import describe
 from client.cli.prompts import ask_secret, confirm
 from client.cli.run import Run
-from client.cli.words import plain, wrap
+from client.cli.words import capital, plain, wrap
 from client.drafts import Draft, Signatory
 from client.errors import InputRefused
 from client.order_file import SavedOrder, read_order_file, write_order_file
@@ -95,9 +96,13 @@ async def _open_file(run: Run, path: Path) -> tuple[SavedOrder, str]:
     if header.circle != member.circle.circle_id:
         raise InputRefused(f"The order in {path} is for another circle.")
     memo = saved.memo
-    words = describe(saved.signed, member.circle.unit, None if memo is None else memo.text)
+    names = Names(with_numbers=True)
+    await learn_names(member, names)
+    text = None if memo is None else memo.text
+    words = describe(saved.signed, member.circle.unit, names, text)
     signatures = 1 + len(saved.signed.cosignatures)
-    return saved, f"Person {header.person} orders, with {signatures} signed: {words}."
+    who = capital(names.person(header.person))
+    return saved, f"{who} orders, with {signatures} signed: {words}."
 
 
 @command("cosign")

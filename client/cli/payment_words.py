@@ -1,0 +1,47 @@
+"""Payments into other circles in members' words: what they cost, where they are, how they ended."""
+
+from __future__ import annotations
+
+from client.cli.words import amount, capital, plain
+from ledger.amount import Unit
+
+_CAME_BACK = {
+    "suspended": "{circle} takes no payments from this circle at the moment",
+    "limit": "the two circles' agreement had no room for as much at the moment",
+    "expired": "it did not get there in time",
+    "seen": "it came by there before",
+    "value": "it was less there than it had to be, as the rate changed meanwhile",
+    "route": "there was no way on to {circle}",
+    "payee": "{circle} has nobody called {who} who can take as much now",
+    "given-up": "a circle on the way let it go",
+}
+"""Why the last circle that had it let it go (``ledger.federation.message.REASONS``)."""
+
+
+def there(minor: int, unit: Unit | None, circle: str) -> str:
+    """An amount in the other circle's unit, or in words where that is not known."""
+    if unit is None:
+        return f"{minor} of the smallest units of {plain(circle)}"
+    return amount(minor, unit)
+
+
+def tell_offer(
+    who: str, circle: str, arrives: str, costs: str, most: str | None, text: str | None
+) -> str:
+    """What somebody reads before they sign."""
+    told = [f"You pay {who} in {plain(circle)}.", f"  {capital(arrives)} will arrive."]
+    if most is None:
+        told.append(f"  It costs you {costs}.")
+    else:
+        told.append(f"  It costs you {costs}.")
+        told.append(f"  Set aside until it is there: {most}; what is left over comes back to you.")
+    if text:
+        told.append(f"  For: {plain(text)}")
+    return "\n".join(told)
+
+
+def tell_return(reason: str | None, circle: str, who: str) -> str:
+    """Why a payment came back, as half a sentence."""
+    handle = who.partition("@")[0]
+    words = _CAME_BACK.get(reason or "", "the other circle did not take it")
+    return words.format(circle=plain(circle), who=plain(handle))

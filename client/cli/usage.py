@@ -1,0 +1,99 @@
+"""A command line that cannot be read, told in one plain sentence with what to write instead."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+import click
+
+from client.cli.lazy_group import NoSuchCommand
+
+_EXTRA = re.compile(r"unexpected extra arguments? \((.*)\)", re.DOTALL)
+_VALUE = re.compile(r"'.*?'|\S+", re.DOTALL)
+_AMOUNT = re.compile(r"-[0-9.,].*")
+_LARGE = 10**12
+"""A limit above this is nobody's business."""
+
+
+def explain_usage(error: click.UsageError) -> str:
+    """What is wrong with the command line, and what to do."""
+    command = "tally" if error.ctx is None else error.ctx.command_path
+    match error:
+        case NoSuchCommand(name=name, known=known):
+            return f"There is no command {_shown(name)}{_near(name, known)}: see {command} --help."
+        case click.NoSuchOption(option_name=name) if _AMOUNT.fullmatch(name):
+            return "An amount is written without a sign: 5, not -5."
+        case click.NoSuchOption(option_name=name):
+            near = _near(name, _options(error.ctx))
+            return f"{command} has no option {_shown(name)}{near}: see {command} --help."
+        case click.MissingParameter(param=click.Parameter() as parameter):
+            return _missing(command, parameter)
+        case click.BadOptionUsage(option_name=name):
+            return f"{name} has to be followed by something: see {command} --help."
+        case click.BadParameter(param=click.Parameter() as parameter):
+            return _bad_value(error.message, parameter)
+        case _ if error.message == "Missing command.":
+            return f"Say what to do: {command} --help lists it."
+        case _ if extra := _EXTRA.search(error.message):
+            return (
+                f"{command} has no use for {_shown(extra[1])}: put words that belong together in"
+                f" quotes, and see {command} --help."
+            )
+        case _:
+            return f"{error.format_message().rstrip('.')}: see {command} --help."
+
+
+def _parameters(context: click.Context | None) -> list[click.Parameter]:
+    return [] if context is None else context.command.get_params(context)
+
+
+def _options(context: click.Context | None) -> list[str]:
+    return [name for each in _parameters(context) for name in each.opts if name.startswith("--")]
+
+
+def _near(name: str, known: list[str]) -> str:
+    found = get_close_matches(name, known, 1)
+    return f" (did you mean {found[0]}?)" if found else ""
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:60]}...")
+
+
+def _name(parameter: click.Parameter) -> str:
+    if isinstance(parameter, click.Option):
+        return max(parameter.opts, key=len)
+    return (parameter.metavar or (parameter.name or "").upper()).partition(" [")[0]
+
+
+def _usage(parameter: click.Parameter) -> str:
+    """The option with what follows it, such as --reason TEXT."""
+    if not isinstance(parameter, click.Option):
+        return _name(parameter)
+    return f"{_name(parameter)} {parameter.metavar or 'VALUE'}"
+
+
+def _missing(command: str, parameter: click.Parameter) -> str:
+    told = f"{command} also needs {_usage(parameter)}"
+    meaning = getattr(parameter, "help", None)
+    if meaning:
+        return f"{told}: {meaning[0].lower()}{meaning[1:].rstrip('.')}."
+    return f"{told}: see {command} --help."
+
+
+def _bad_value(message: str, parameter: click.Parameter) -> str:
+    name = _name(parameter)
+    found = _VALUE.match(message)
+    value = found[0] if found else "that"
+    match parameter.type:
+        case click.DateTime():
+            return f"{value} is no day for {name}: write one like 2026-05-31."
+        case click.Choice(choices=choices):
+            return f"{value} is nothing that {name} can be: write {' or '.join(map(str, choices))}."
+        case click.IntRange(min=low, max=high) if high is not None and high < _LARGE:
+            return f"{value} cannot be {name}: write a whole number from {low} to {high}."
+        case click.IntRange() | click.types.IntParamType():
+            return f"{value} cannot be {name}: write a whole number, such as 102."
+        case _:
+            return f"{message.rstrip('.')} ({name})."

@@ -1,0 +1,1 @@
+"""Between circles: agreements, links, payments, gossip (protocol.md, part two)."""

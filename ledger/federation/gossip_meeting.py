@@ -1,0 +1,81 @@
+"""How two nodes carry gossip to each other over HTTP (protocol.md, "Meetings").
+
+A request has one message of an exchange and its answer the next, or nothing where there is nothing
+to say. Each is signed as a whole with the link key that the agreement names: whoever else has
+something to pass on has to find a neighbour for it. What is inside proves itself, and to take it
+twice is harmless.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ledger import codec, keys
+from ledger.codec import binary, integer, one_of
+from ledger.errors import MalformedObject
+from ledger.federation.exchange import CLOCKS_MS_MAX, NONCE_BYTES
+from ledger.federation.gossip_exchange import MESSAGE_BYTES_MAX
+
+PATH = "/peer/v1/gossip"
+MEETING_BYTES_MAX = MESSAGE_BYTES_MAX
+"""Of a whole body: what is around a message counts too."""
+
+
+class Said(NamedTuple):
+    """``part`` is "gossip-request" or "gossip-answer"; an answer has its request's ``nonce``.
+    ``at`` is the sender's clock (Unix milliseconds); ``message`` one of an exchange, or b"" in an
+    answer with which it is over.
+    """
+
+    part: str
+    sender: bytes
+    receiver: bytes
+    nonce: bytes
+    at: int
+    message: bytes
+
+
+_hash = binary(keys.HASH_BYTES)
+_SAID = codec.record(
+    part=one_of("gossip-request", "gossip-answer"),
+    sender=_hash,
+    receiver=_hash,
+    nonce=binary(NONCE_BYTES),
+    at=integer(0),
+    message=binary(0, MEETING_BYTES_MAX),
+)
+_SIGNED = codec.record(body=binary(1, MEETING_BYTES_MAX), signature=binary(keys.SIGNATURE_BYTES))
+
+
+def sign_said(said: Said, link_seed: bytes) -> bytes:
+    """The bytes of a request's or an answer's body. Raises MalformedObject for one too long."""
+    body = codec.write(said, _SAID, MEETING_BYTES_MAX, "gossip")
+    wire = codec.encode((body, keys.sign(keys.EXCHANGE, body, link_seed)))
+    if len(wire) > MEETING_BYTES_MAX:
+        raise MalformedObject("gossip", f"{len(wire)} bytes are over the limit")
+    return wire
+
+
+def read_said(wire: bytes) -> tuple[Said, bytes, bytes]:
+    """Parse, the signature not yet verified: what was said, what was signed, and the signature.
+
+    Raises MalformedObject.
+    """
+    body, signature = codec.decode(wire, _SIGNED, MEETING_BYTES_MAX, "signed gossip")
+    fields = codec.decode(body, _SAID, MEETING_BYTES_MAX, "gossip")
+    return Said._make(fields), body, signature
+
+
+def verify_said(said: Said, body: bytes, signature: bytes, expected: Said, link_key: bytes) -> None:
+    """Check who said it, to whom and when: as ``expected`` has part, sender, receiver and nonce,
+    and at most CLOCKS_MS_MAX from its ``at``.
+
+    Raises InvalidSignature, MalformedObject.
+    """
+    keys.verify(keys.EXCHANGE, body, signature, link_key)
+    if said[:4] != expected[:4]:
+        raise MalformedObject("gossip", "it is between others, or another one's answer")
+    if abs(said.at - expected.at) > CLOCKS_MS_MAX:
+        raise MalformedObject(
+            "gossip", f"its clock is {abs(said.at - expected.at) // 1000} seconds off ours"
+        )

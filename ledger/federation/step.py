@@ -1,0 +1,41 @@
+"""What one step of a circle comes to, between circles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from ledger.decide.verdict import Decision
+from ledger.federation.draft import Draft
+from ledger.federation.link import FederationChange, Link, PutEvidence
+from ledger.state import State
+
+UNHEARD = "the peer has not said since the last start where the link stands, or knows more than us"
+
+
+class Step(NamedTuple):
+    """An entry or none, what it stands on, and what changes on the links.
+
+    All of it is persisted at once, and nothing is sent or answered before. ``personal`` is () or
+    (commitment of the text,). ``fault`` says why a message was not taken, or is "".
+    """
+
+    entry: Decision | None = None
+    wire: bytes = b""
+    personal: tuple[bytes, ...] = ()
+    changes: tuple[FederationChange, ...] = ()
+    fault: str = ""
+
+
+def freeze(state: State, link: Link, kind: str, wire: bytes, now: int) -> Step:
+    """The peer signed what cannot be: no new payments with it, and the proof is kept.
+
+    ``kind`` says what ``wire`` contradicts: "message", "statement", "commit", "release", "terms",
+    or "past" where the peer knows of messages that we do not. The first proof is enough: nobody
+    fills our disk with more.
+    """
+    draft = Draft(state, now)
+    if link.status in ("open", "suspended"):
+        draft.put(replace(link, status="lost" if kind == "past" else "frozen"))
+        draft.note(PutEvidence(link.id, kind, wire))
+    return Step(changes=draft.changes(), fault="it contradicts what is known to be so")

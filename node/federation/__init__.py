@@ -1,0 +1,1 @@
+"""What this circle has with others: agreements, and the exchanges over their links."""

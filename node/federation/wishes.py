@@ -1,0 +1,129 @@
+"""What the operator's commands want done between circles, handed to the node that is serving.
+
+A command writes its wish into a table, and waits for the answer there. So it works whether the node
+serves now or later, and only who can write to the circle's database can wish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import asyncpg
+import structlog
+
+from ledger.codec import from_base64url
+from ledger.errors import TallystickError
+from ledger.federation.agreement import AGREEMENT_BYTES_MAX, decode_agreement, link_id
+from ledger.federation.link import Link
+from ledger.federation.send import give_up
+from ledger.federation.step import Step
+from ledger.federation.terms import accept, allow, propose, suspend
+from ledger.state import State
+from node.connections import Connection, Pool
+from node.errors import PeerRefused
+from node.federation.agreements import Identity
+from node.keyring import Keyring
+from node.work import PeerEvent, Stepped
+from node.writer import CONNECTION_LOST, Writer
+
+POLL_SECONDS = 0.5
+WAIT_SECONDS_MAX = 15.0
+HEARD_SECONDS_MAX = 5.0
+
+Open = Callable[[bytes, Identity], Awaitable[Link]]
+
+log = structlog.get_logger()
+
+
+async def ask(connection: Connection, wish: dict[str, Any]) -> str | None:
+    """Hand a wish to the serving node. Its answer: "" for done, else why not; None when no node
+    answers in time: it does it once it serves."""
+    number = await connection.fetchval(
+        "INSERT INTO wishes (wish) VALUES ($1) RETURNING number", json.dumps(wish)
+    )
+    for _ in range(int(WAIT_SECONDS_MAX / POLL_SECONDS)):
+        await asyncio.sleep(POLL_SECONDS)
+        answer: str | None = await connection.fetchval(
+            "SELECT answer FROM wishes WHERE number = $1", number
+        )
+        if answer is not None:
+            await connection.execute("DELETE FROM wishes WHERE number = $1", number)
+            return answer
+    return None
+
+
+async def grant_forever(pool: Pool, writer: Writer, keyring: Keyring, open_agreed: Open) -> None:
+    """Do what was wished for, one after the other, until cancelled."""
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        try:
+            rows = await pool.fetch(
+                "SELECT number, wish FROM wishes WHERE answer IS NULL ORDER BY number LIMIT 20"
+            )
+            for row in rows:
+                answer = await _grant(json.loads(row["wish"]), writer, keyring, open_agreed)
+                await pool.execute(
+                    "UPDATE wishes SET answer = $2 WHERE number = $1", row["number"], answer
+                )
+        except (*CONNECTION_LOST, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("wishes_failed", error=type(error).__name__)
+
+
+async def _grant(wish: dict[str, Any], writer: Writer, keyring: Keyring, open_agreed: Open) -> str:
+    try:
+        if wish["kind"] == "open":
+            parts = (from_base64url(part, "certificate") for part in wish["who"])
+            who = Identity(next(parts), next(parts), next(parts), str(wish["name"]))
+            await open_agreed(from_base64url(wish["agreement"], "agreement"), who)
+            return ""
+        step = _step_of(wish, writer.loaded.state.circle, keyring.link)
+        await _wait_until_heard(writer)
+        [outcome] = await writer.submit([PeerEvent(step)])
+    except TallystickError as error:
+        return str(error)
+    except (KeyError, TypeError, ValueError):
+        return "this wish is not one that this version of tallyd knows"
+    return outcome.fault if isinstance(outcome, Stepped) else str(outcome)
+
+
+async def _wait_until_heard(writer: Writer) -> None:
+    """A node that has just started asks its peers first where the links stand."""
+    for _ in range(int(HEARD_SECONDS_MAX / POLL_SECONDS)):
+        if not writer.loaded.state.unconfirmed:
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _step_of(wish: dict[str, Any], circle: bytes, link_seed: bytes) -> Callable[[State, int], Step]:
+    """The step of a wish. Raises KeyError, ValueError, PeerRefused, MalformedObject."""
+    kind = wish["kind"]
+    if kind == "give-up":
+        payment = bytes.fromhex(wish["payment"])
+        return lambda state, now: give_up(state, now, payment)
+    link = link_id(circle, bytes.fromhex(wish["peer"]))
+    match kind:
+        case "suspend":
+            step = partial(suspend, link_id=link, suspended=bool(wish["suspended"]))
+        case "allow":
+            step = partial(allow, link_id=link, owes_max=int(wish["owes_max"]))
+        case "propose":
+            body = from_base64url(wish["agreement"], "agreement")
+            if len(body) > AGREEMENT_BYTES_MAX:
+                raise PeerRefused("it is too long")
+            agreement = decode_agreement(body)
+            step = partial(propose, link_id=link, agreement=agreement, seed=link_seed)
+        case "accept":
+            step = partial(accept, link_id=link, seed=link_seed)
+        case _:
+            raise ValueError(kind)
+
+    def of_a_neighbour(state: State, now: int) -> Step:
+        if link not in state.links:
+            return Step(fault="there is no agreement with that circle")
+        return step(state, now=now)
+
+    return of_a_neighbour

@@ -1,0 +1,1 @@
+"""What circles say of themselves, heard and passed on."""

@@ -1,0 +1,1 @@
+"""Circles under every fault at once, in virtual time: the very cores, one heap, one seed."""
