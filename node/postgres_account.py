@@ -86,7 +86,10 @@ def _ways_down(home: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
         owner = _NOBODY
     if setpriv := shutil.which("setpriv"):
         become = (setpriv, f"--reuid={owner}", f"--regid={_group(owner)}", "--clear-groups")
-        yield owner, (*become, "--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+        # The bit is for access(2), with which PostgreSQL looks for its own programs: without it no
+        # capability counts there.
+        through = ("--inh-caps=+dac_override", "--ambient-caps=+dac_override")
+        yield owner, (*become, *through, "--securebits=+no_setuid_fixup")
         yield owner, become
 
 
