@@ -43,7 +43,7 @@ from ledger.federation.link import statement_of
 from ledger.federation.message import encode_statement
 from node.errors import Overloaded
 from node.gossip import speaker as gossip_speaker
-from node.gossip.client import ALLOWANCE, Allowances
+from node.gossip.allowances import ALLOWANCE, Allowances
 from node.gossip.neighbours import read_edges
 from tests.circle_node import CircleNode
 from tests.federation.gossip_circles import Speaker

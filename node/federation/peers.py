@@ -46,6 +46,7 @@ from node import crash_points
 from node.connections import Pool
 from node.errors import Frozen, NotFound, Overloaded
 from node.federation.messages import MessageReader
+from node.federation.post import PeerFault, post
 from node.federation.units import NeighbourUnits
 from node.keyring import Keyring
 from node.work import PeerEvent, Stepped
@@ -62,10 +63,6 @@ ACKNOWLEDGE_SECONDS = 0.5
 """How long an acknowledgement may wait to go with something else."""
 
 log = structlog.get_logger()
-
-
-class PeerFault(Exception):
-    """An exchange that did not come about; the next one may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +181,9 @@ class Peers:
             messages = await self._unacknowledged(link)
         request = self._exchange("request", link, nonce, messages)
         crash_points.reach("ask-before")
-        body = await self._post(link, sign_exchange(request, self._secret))
+        wire = sign_exchange(request, self._secret)
+        url = link.theirs.url.rstrip("/") + PATH
+        body = await post(self.session, url, wire, EXCHANGE_BYTES_MAX)
         crash_points.reach("ask-answered")
         try:
             answer, signed, signature = read_exchange(body)
@@ -199,29 +198,6 @@ class Peers:
             raise PeerFault(f"this node takes nothing now: {error}") from None
         crash_points.reach("ask-taken")
         self.reached[link_id] = self.clock()
-
-    async def _post(self, link: Link, body: bytes) -> bytes:
-        headers = {"Content-Type": "application/octet-stream"}
-        try:
-            async with self.session.post(
-                link.theirs.url.rstrip("/") + PATH,
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-            ) as response:
-                received = bytearray()
-                async for chunk in response.content.iter_any():
-                    received += chunk
-                    if len(received) > EXCHANGE_BYTES_MAX:
-                        response.close()
-                        raise PeerFault("its answer is too long")
-                if response.status != 200:
-                    raise PeerFault(f"it answers with status {response.status}")
-                return bytes(received)
-        except TimeoutError:
-            raise PeerFault("it does not answer in time") from None
-        except (aiohttp.ClientError, OSError) as error:
-            raise PeerFault(f"it cannot be reached ({type(error).__name__})") from None
 
     # --- answering ----------------------------------------------------------------------------
 

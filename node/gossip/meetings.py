@@ -35,13 +35,21 @@ from ledger.federation.gossip import (
 )
 from ledger.federation.gossip_envelope import announce
 from ledger.federation.gossip_items import Kind
-from ledger.federation.gossip_meeting import Said, read_said, sign_said, verify_said
+from ledger.federation.gossip_meeting import (
+    MEETING_BYTES_MAX,
+    PATH,
+    Said,
+    read_said,
+    sign_said,
+    verify_said,
+)
 from ledger.federation.gossip_store import Store
 from ledger.federation.link import Link
 from node.connections import Pool
 from node.errors import Frozen, NotFound, Overloaded
-from node.federation.peers import PeerFault, Peers
-from node.gossip.client import Allowances, post
+from node.federation.peers import Peers
+from node.federation.post import PeerFault, post
+from node.gossip.allowances import Allowances
 from node.gossip.neighbours import NeighbourLinks
 from node.gossip.records import restore_store, save
 from node.gossip.routes import Directory
@@ -274,7 +282,8 @@ class Gossip:
         nonce = self.peers.entropy(NONCE_BYTES)
         request = Said("gossip-request", link.circle, link.peer, nonce, self.clock(), message)
         wire = sign_said(request, self.peers.keyring.link)
-        body = await post(self.peers.session, link.theirs.url, wire)
+        url = link.theirs.url.rstrip("/") + PATH
+        body = await post(self.peers.session, url, wire, MEETING_BYTES_MAX)
         answer, signed, signature = read_said(body)
         expected = Said("gossip-answer", link.peer, link.circle, nonce, self.clock(), b"")
         verify_said(answer, signed, signature, expected, link.theirs.link)
