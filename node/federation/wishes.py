@@ -33,6 +33,7 @@ from node.writer import CONNECTION_LOST, Writer
 POLL_SECONDS = 0.5
 WAIT_SECONDS_MAX = 15.0
 HEARD_SECONDS_MAX = 5.0
+ANSWERS_KEPT = 100
 
 Open = Callable[[bytes, Identity], Awaitable[Link]]
 
@@ -69,6 +70,11 @@ async def grant_forever(pool: Pool, writer: Writer, keyring: Keyring, open_agree
                 await pool.execute(
                     "UPDATE wishes SET answer = $2 WHERE number = $1", row["number"], answer
                 )
+                # Answers that nobody waited for.
+                await pool.execute(
+                    "DELETE FROM wishes WHERE answer IS NOT NULL AND number <= $1",
+                    row["number"] - ANSWERS_KEPT,
+                )
         except (*CONNECTION_LOST, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("wishes_failed", error=type(error).__name__)
 
@@ -76,8 +82,10 @@ async def grant_forever(pool: Pool, writer: Writer, keyring: Keyring, open_agree
 async def _grant(wish: dict[str, Any], writer: Writer, keyring: Keyring, open_agreed: Open) -> str:
     try:
         if wish["kind"] == "open":
-            parts = (from_base64url(part, "certificate") for part in wish["who"])
-            who = Identity(next(parts), next(parts), next(parts), str(wish["name"]))
+            key, certificate, signature = (
+                from_base64url(part, "certificate") for part in wish["who"]
+            )
+            who = Identity(key, certificate, signature, str(wish["name"]))
             await open_agreed(from_base64url(wish["agreement"], "agreement"), who)
             return ""
         step = _step_of(wish, writer.loaded.state.circle, keyring.link)
