@@ -27,6 +27,7 @@
           HistoryUnproven         they prove nothing, as the node's copy of the log is damaged
         OrderLost               an order that was too long on its way, and is nowhere to be found
       InvalidOrderFile        a file that holds no order to sign or send
+      InvalidEvidenceFile     a file that proves nothing against anybody
       InputRefused            something asked for in a way that cannot be meant
         AlreadyMember           the circle that is to be joined was joined from here before
       DemoFailed              the demo did not go as it is told
@@ -325,6 +326,16 @@ class InvalidOrderFile(TallystickError):
     """A file that holds no order; ``reason`` completes "<path> ..."."""
 
     code = "order-file-invalid"
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path, self.reason = str(path), reason
+        super().__init__(f"{path} {reason}.")
+
+
+class InvalidEvidenceFile(TallystickError):
+    """A file that proves nothing; ``reason`` completes "<path> ..."."""
+
+    code = "evidence-file-invalid"
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path, self.reason = str(path), reason

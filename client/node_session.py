@@ -1,4 +1,4 @@
-"""What a device that signed in may read. A session never moves tokens."""
+"""What a device that signed in may read, and change beside the ledger. It never moves tokens."""
 
 from __future__ import annotations
 
@@ -204,6 +204,38 @@ class NodeSession:
     async def payments(self, account: int) -> PaymentPage:
         """The newest payments of an account into other circles, newest first."""
         return read_payment_page(await self._get("/api/v1/payments", {"account": str(account)}))
+
+    async def read(self, path: str, parameters: dict[str, str] | None = None) -> Fields:
+        """The JSON object at a path: for what is beside the ledger, such as the directory."""
+        return await self._get(path, parameters)
+
+    async def download(self, path: str, parameters: dict[str, str]) -> bytes:
+        """A file at a path, up to 64 MiB of it."""
+        response = await self._transport.request(
+            "GET",
+            path,
+            parameters=parameters,
+            token=self._token,
+            size_max=EVERYTHING_BYTES_MAX,
+            repeatable=True,
+            patience_factor=EVERYTHING_PATIENCE,
+        )
+        return response.body
+
+    async def change(self, method: str, path: str, body: object = None) -> Fields | None:
+        """Change what is beside the ledger; what came of it, if the node says so.
+
+        A lost answer is asked for again only where doing it twice is doing it once.
+        """
+        response = await self._transport.request(
+            method,
+            path,
+            body=None if body is None else json.dumps(body).encode(),
+            token=self._token,
+            size_max=ANSWER_BYTES_MAX,
+            repeatable=method != "POST",
+        )
+        return parse_fields(response.body, "its answer") if response.body else None
 
     async def _paged(
         self, path: str, parameters: dict[str, str], name: str, read: Callable[[Fields], _T]

@@ -4,7 +4,7 @@
 
     TallystickError
       InvalidAmount             text that is no amount in the circle's unit
-      InvalidProof              a Merkle inclusion or consistency proof that proves nothing
+      InvalidProof              a Merkle proof, or evidence, that proves nothing
       InvalidNote               a signed note, checkpoint, tile path or receipt that is malformed
       Unacceptable              an order without a verdict: another version of it may be accepted
         MalformedObject           not the canonical bytes of its schema
@@ -76,7 +76,8 @@ class InvalidAmount(TallystickError):
 
 
 class InvalidProof(TallystickError):
-    """A Merkle proof that does not prove what it claims (RFC 6962 section 2.1)."""
+    """A Merkle proof that does not prove what it claims (RFC 6962 section 2.1), or evidence that
+    contradicts nothing."""
 
     code = "proof-invalid"
 

@@ -6,6 +6,7 @@ or hashed, so that nothing made for one purpose can be offered for another (prot
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 
 from nacl.bindings import (
@@ -112,6 +113,8 @@ def verify(context: bytes, body: bytes, signature: bytes, key: bytes) -> None:
     raise InvalidSignature(key.hex())
 
 
+# The keys of neighbours are met again whenever what they agreed on is read.
+@lru_cache(1024)
 def check_public_key(key: bytes) -> None:
     """Raise MalformedObject for a key that libsodium holds to be no point of the prime-order group.
 

@@ -124,30 +124,32 @@ async def _put_device(connection: Connection, device: Device) -> None:
 async def _put_holds(connection: Connection, holds: Sequence[OpenHold]) -> None:
     if not holds:
         return
-    await connection.executemany(
+    rows = [
+        (
+            hold.index,
+            hold.account,
+            hold.payee,
+            hold.amount,
+            hold.until,
+            hold.claim_window,
+            hold.coordinator,
+            hold.evidence,
+            *(hold.claimed or (None, None)),
+            hold.counted,
+        )
+        for hold in holds
+    ]
+    await connection.execute(
         """
         INSERT INTO holds (index, account, payee, amount, until, claim_window, coordinator,
             evidence, claimed_at, claimed, counted)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
+            $6::bigint[], $7::boolean[], $8::bytea[], $9::bigint[], $10::bigint[], $11::boolean[])
         ON CONFLICT (index) DO UPDATE
             SET account = excluded.account, claimed_at = excluded.claimed_at,
                 claimed = excluded.claimed
         """,
-        [
-            (
-                hold.index,
-                hold.account,
-                hold.payee,
-                hold.amount,
-                hold.until,
-                hold.claim_window,
-                hold.coordinator,
-                hold.evidence,
-                *(hold.claimed or (None, None)),
-                hold.counted,
-            )
-            for hold in holds
-        ],
+        *zip(*rows, strict=True),
     )
 
 

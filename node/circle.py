@@ -17,12 +17,15 @@ import structlog
 from nacl.signing import SigningKey
 from prometheus_client import CollectorRegistry
 
-from ledger import keys
 from ledger.note import Signer, make_signer
+from node.calendar.rsvps import forget_answers
 from node.config import Config
 from node.connections import Connection, Pool
+from node.directory.expiry import forget_old
 from node.errors import AnotherWriter, DatabaseUnsuitable
 from node.federation.agreements import open_agreed
+from node.federation.clearing import make_clearing
+from node.federation.forked import shut_forked
 from node.federation.peers import Peers, open_peers
 from node.federation.wishes import grant_forever
 from node.gossip.meetings import Gossip, open_gossip
@@ -88,11 +91,7 @@ class Circle:
     @property
     def address(self) -> str:
         """Where others reach this node."""
-        return _address(self.config)
-
-
-def _address(config: Config) -> str:
-    return config.public_url or f"http://{config.host}:{config.port}"
+        return self.config.address
 
 
 @asynccontextmanager
@@ -121,6 +120,22 @@ async def reading(config: Config) -> AsyncIterator[Connection]:
             yield connection
         finally:
             await connection.close()
+
+
+async def is_served(connection: Connection, schema: str) -> bool:
+    """Whether a node has the circle's lock: it writes, or is about to."""
+    served: bool = await connection.fetchval(
+        """
+        SELECT EXISTS (
+            SELECT FROM pg_locks JOIN pg_database ON database = pg_database.oid
+            WHERE locktype = 'advisory' AND granted AND datname = current_database()
+            AND objsubid = 1
+            AND classid::bigint << 32 | objid::bigint = hashtextextended($1, 0)
+        )
+        """,
+        _lock_name(schema),
+    )
+    return served
 
 
 @asynccontextmanager
@@ -167,24 +182,28 @@ async def open_circle(
         stack.callback(verifier.close)
         signer = make_signer(loaded.certificate.origin, keyring.log)
         log_clock = LogClock(clock, steady)
-        link_key = keys.expand(keyring.link)
-        writer = Writer(connect, signer, mark, log_clock, entropy, loaded, connection, link_key)
+        writer = Writer(connect, signer, mark, log_clock, entropy, loaded, connection)
         stack.push_async_callback(_close_writer, writer)
         writer.raise_mark()
         watch = _watch_space(writer, config.directory)
         witness = Signer(witness_key(loaded.certificate), SigningKey(keyring.witness))
-        cosigner = await stack.enter_async_context(open_cosigner(pool, writer))
-        peers = await stack.enter_async_context(open_peers(writer, pool, clock, keyring, entropy))
+        cosigner = await stack.enter_async_context(open_cosigner(pool, writer, config.address))
+        peers = await stack.enter_async_context(
+            open_peers(writer, pool, clock, keyring, entropy, config.address)
+        )
         registry = CollectorRegistry()
         gossip = await stack.enter_async_context(
-            open_gossip(peers, cosigner, _address(config), registry)
+            open_gossip(peers, cosigner, config.address, registry)
         )
+        clearing = make_clearing(gossip, registry)
         work = (
             *(writer.run(), _purge_forever(pool, clock), watch),
-            *(cosigner.run(), peers.run(), gossip.run()),
+            *(cosigner.run(), peers.run(), gossip.run(), clearing.run()),
         )
-        granting = grant_forever(pool, writer, keyring, partial(open_agreed, writer, pool))
+        opening = partial(open_agreed, writer, pool)
+        granting = grant_forever(pool, writer, keyring, opening, clearing.grant)
         async with _owned(*work, granting):
+            await shut_forked(writer, pool)
             yield Circle(
                 *(config, writer, verifier, pool, clock, registry),
                 *(witness, cosigner, peers, gossip),
@@ -210,6 +229,10 @@ async def _close_writer(writer: Writer) -> None:
         await writer.connection.close(timeout=CLOSE_SECONDS_MAX)
 
 
+def _lock_name(schema: str) -> str:
+    return f"tallystick writer {schema}"
+
+
 def _settings(schema: str) -> dict[str, str]:
     return {"search_path": schema, "role": service_role(schema), "application_name": "tallyd"}
 
@@ -225,7 +248,7 @@ async def _connect_writer(dsn: str, schema: str) -> Connection:
         async with connection.transaction():
             await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'")
             await connection.execute(
-                "SELECT pg_advisory_lock(hashtextextended($1, 0))", f"tallystick writer {schema}"
+                "SELECT pg_advisory_lock(hashtextextended($1, 0))", _lock_name(schema)
             )
     except asyncpg.LockNotAvailableError:
         connection.terminate()
@@ -275,7 +298,8 @@ async def _purge_forever(pool: Pool, clock: Callable[[], int]) -> None:
 
 async def purge(pool: Pool, now: int) -> None:
     """Drop what has expired: verdicts of orders that can no longer be sent, payment requests that
-    nobody paid until a day after their time, and sessions.
+    nobody paid until a day after their time, listings that nobody renewed, answers to events of
+    long ago, and sessions.
 
     An order or a request is over by log time, which never goes back. By a clock that is ahead for a
     while, orders would be forgotten that can be sent again when it is right.
@@ -292,5 +316,7 @@ async def purge(pool: Pool, now: int) -> None:
         """,
         REQUEST_KEPT_MS,
     )
+    await forget_old(pool, now)
+    await forget_answers(pool, now)
     await pool.execute("DELETE FROM sessions WHERE expires < $1", now)
     await pool.execute("DELETE FROM session_nonces WHERE expires < $1", now)

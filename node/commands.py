@@ -19,10 +19,10 @@ import click
 
 from ledger.paper import write_code
 from node import founding
-from node.api.app import build
 from node.circle import database, open_circle, wall_clock
 from node.config import read_config, write_config
 from node.errors import AlreadyInitialised
+from node.federation.clear_command import clear
 from node.federation.commands import peer
 from node.founding_options import FoundingOptions
 from node.http.serve import serve as serve_http
@@ -172,6 +172,7 @@ Then, on the coordinator's own computer: tally join http://{listen}/join#{secret
 @DIRECTORY
 def serve(directory: Path) -> None:
     """Serve the circle until interrupted."""
+    from node.api.app import build  # half of all that tallyd loads, and nothing else needs it
 
     async def job() -> None:
         config = read_config(directory)
@@ -198,5 +199,5 @@ def serve(directory: Path) -> None:
     run(job)
 
 
-for command in (check, export, erase, witness, peer):
+for command in (check, export, erase, witness, peer, clear):
     tallyd.add_command(command)

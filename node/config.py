@@ -44,6 +44,11 @@ class Config:
     def keys(self) -> Path:
         return self.directory / "keys"
 
+    @property
+    def address(self) -> str:
+        """Where others reach this node."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
 
 def read_config(directory: Path, environment: Mapping[str, str] = os.environ) -> Config:
     """Read the settings of the circle in ``directory``. Raises NotInitialised, BadSettings."""

@@ -1,9 +1,10 @@
 """Erasing a person: what is held on them beside the ledger goes; the ledger stays as it is.
 
 Gone are the link from their number to a handle and a name, the texts written by them or on their
-account with their salts, and their sessions. What the log commits to stays: accounts, amounts,
-keys, and the labels of devices, which their enrolments contain. So replay and proofs stay valid,
-and the other party's statement says "former member".
+account with their salts, their sessions, and all that the circle knows of them beside the ledger:
+profile, vetting, blocks, listings, complaints, what they hosted and whether they came. What the
+log commits to stays: accounts, amounts, keys, and the labels of devices, which their enrolments
+contain. So replay and proofs stay valid, and the other party's statement says "former member".
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ledger.entry import decode_postings
 from ledger.errors import PersonUnknown
 from ledger.federation.evidence import PEER_AUTHORITIES
 from ledger.orders import FIRST_MEMBER, Order
+from node.calendar.held import erase_from_calendar
 from node.connections import Connection
 from node.errors import NotErasable
 
@@ -30,6 +32,8 @@ class Erased:
     texts: int
     request_texts: int
     sessions: int
+    listings: int = 0
+    calendar: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,19 @@ async def erase(connection: Connection, person: int) -> Erased:
     async with connection.transaction():
         await _check_erasable(connection, person)
         texts = await _delete_texts(connection, person)
+        calendar = await erase_from_calendar(connection, person)
+        listings = await _delete(connection, "DELETE FROM listings WHERE person = $1", person)
         return Erased(
             person,
+            # With it go their profile, vetting and blocks, and complaints by them or about them.
             names=await _delete(connection, "DELETE FROM people WHERE person = $1", person),
             texts=texts,
             request_texts=await _delete(
                 connection, "DELETE FROM request_texts WHERE person = $1", person
             ),
             sessions=await _delete(connection, "DELETE FROM sessions WHERE person = $1", person),
+            listings=listings,
+            calendar=calendar,
         )
 
 

@@ -31,7 +31,15 @@
         RequestInvalid            parameters or a body that do not fit their schema
         NotFound                  nothing there by that number or id
         NotYours                  there, and not for the one who asks
+        TooMany                   as many of something as there may be
+        PlaceMissing              a search nearby by somebody who said of no place that it is theirs
         TooManyOpenRequests       an account has as many open payment requests as it may
+        CalendarZoneUnset         events before anybody said which time zone the circle is in
+        EventInvalid              a time, repeat or zone that the calendar cannot take
+        TooManyEvents             somebody has made as many events as they may
+        NotPermitted              something that is for others to do
+        EventOver                 an answer to what is over or was cancelled
+        EventFull                 more guests than there are places left
         SessionRefused            a session opening that is not accepted, or a token that is over
         LogNotWitnessed           a head of a log that this node does not witness
         CheckpointUnsigned        a head that its log did not sign
@@ -331,6 +339,28 @@ class NotYours(RequestError):
         )
 
 
+class TooMany(RequestError):
+    """There are ``limit`` of something already, and there may not be more."""
+
+    code = "too-many"
+
+    def __init__(self, what: str, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"There are {limit} {what} already, and no more are kept: end one first.")
+
+
+class PlaceMissing(RequestError):
+    """A search nearby by somebody whose profile has no place on the map."""
+
+    code = "place-missing"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "What is near cannot be found before your profile says, as coarsely as you like, where "
+            "you are on the map."
+        )
+
+
 class TooManyOpenRequests(RequestError):
     """An account that has ``limit`` payment requests which are neither paid nor over."""
 
@@ -340,6 +370,76 @@ class TooManyOpenRequests(RequestError):
         self.account, self.limit = account, limit
         super().__init__(
             f"Account {account} has {limit} open payment requests; wait until some are over."
+        )
+
+
+class CalendarZoneUnset(RequestError):
+    """An event before a coordinator has said which time zone the circle is in."""
+
+    code = "calendar-zone-unset"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The calendar does not know yet which time zone the circle is in; a coordinator says "
+            "it once, such as Europe/London."
+        )
+
+
+class EventInvalid(RequestError):
+    """A time, a repeat or a time zone that the calendar cannot take.
+
+    ``reason`` completes "The calendar cannot take this: ...".
+    """
+
+    code = "event-invalid"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"The calendar cannot take this: {reason}.")
+
+
+class TooManyEvents(RequestError):
+    """Somebody who has ``limit`` events that are still to come or were made lately."""
+
+    code = "too-many-events"
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(
+            f"You have {limit} events in the calendar that are to come or new, which is as many as "
+            "there may be; wait until some are over, or make one that repeats."
+        )
+
+
+class NotPermitted(RequestError):
+    """Something that is for others to do. ``who`` may do ``what``."""
+
+    code = "not-permitted"
+
+    def __init__(self, who: str, what: str) -> None:
+        super().__init__(f"Only {who} may {what}.")
+
+
+class EventOver(RequestError):
+    """An answer to an event that is ``state``: over or cancelled."""
+
+    code = "event-over"
+
+    def __init__(self, event: int, state: str) -> None:
+        self.event, self.state = event, state
+        super().__init__(f"Event {event} is {state} on that day.")
+
+
+class EventFull(RequestError):
+    """More guests than there are places, asked for by somebody who has one. ``left`` are free."""
+
+    code = "event-full"
+
+    def __init__(self, event: int, left: int) -> None:
+        self.event, self.left = event, left
+        super().__init__(
+            f"Event {event} has room for {left} of you in all, so you keep the places that you "
+            "have; come with fewer guests."
         )
 
 

@@ -20,7 +20,9 @@ from node.api.me import read_devices, read_holdings, read_mandates
 from node.api.names import names_of_persons
 from node.api.requests import read_requests
 from node.api.statement import Span, find_span, read_page
+from node.calendar.held import given_answers, has_feed, hosted_events
 from node.connections import Connection, Reader
+from node.people.held import read_held
 
 ROWS = 1000
 """Entries read at once."""
@@ -94,8 +96,13 @@ def _plain(row: Any) -> dict[str, Any]:
     }
 
 
-async def export_person(acquire: Acquire, person: int) -> AsyncGenerator[bytes, None]:
-    """All that is held on a person, as pieces of one JSON object. Raises PersonUnknown."""
+async def export_person(
+    acquire: Acquire, person: int, *, with_blocks: bool = True
+) -> AsyncGenerator[bytes, None]:
+    """All that is held on a person, as pieces of one JSON object. Raises PersonUnknown.
+
+    Whom they blocked is for themselves: others, who may be among those, are shown nobody there.
+    """
     async with acquire() as connection:
         numbers = await read_holdings(connection, person)
         accounts = await read_accounts(connection, numbers)
@@ -108,9 +115,13 @@ async def export_person(acquire: Acquire, person: int) -> AsyncGenerator[bytes, 
             "holds": _dump(await read_holds(connection, numbers)),
             "sessions": await _read_sessions(connection, person),
             "verdicts": await _read_verdicts(connection, person),
+            **await read_held(connection, person),
+            "calendar_feed": await has_feed(connection, person),
         }
     if not (head["handle"] or head["accounts"] or head["devices"]):
         raise PersonUnknown(person)
+    if not with_blocks:
+        head["blocks"] = []
     return _pieces(acquire, head, accounts)
 
 
@@ -123,6 +134,12 @@ async def _pieces(
         yield piece
     yield b'], "requests": ['
     async for piece in _joined(_requests(acquire, accounts)):
+        yield piece
+    yield b'], "events": ['
+    async for piece in _joined(hosted_events(acquire, head["person"])):
+        yield piece
+    yield b'], "rsvps": ['
+    async for piece in _joined(given_answers(acquire, head["person"])):
         yield piece
     yield b'], "statements": ['
     for place, account in enumerate(accounts):

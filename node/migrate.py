@@ -10,11 +10,20 @@ import re
 from hashlib import sha256
 from importlib.resources import files
 
+import asyncpg
+
 from node.connections import Connection
 from node.errors import DatabaseUnsuitable
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 _LOCK = 0x7A11_1571
+_EXTENSIONS = ("pg_trgm", "unaccent")
+_SHARED = "tallystick_shared"
+_NOT_TO_BE_ADDED = (
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.FeatureNotSupportedError,
+    asyncpg.UndefinedFileError,
+)
 
 
 def check_schema_name(schema: str) -> str:
@@ -44,7 +53,8 @@ async def migrate(connection: Connection, schema: str) -> None:
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-        await connection.execute(f"SET LOCAL search_path TO {schema}")
+        shared = await _add_extensions(connection)
+        await connection.execute(f"SET LOCAL search_path TO {', '.join([schema, *shared])}")
         await connection.execute(
             """
             CREATE TABLE IF NOT EXISTS migrations (
@@ -75,6 +85,35 @@ async def migrate(connection: Connection, schema: str) -> None:
         await _grant(connection, schema)
 
 
+async def _add_extensions(connection: Connection) -> list[str]:
+    """Have what search by words takes, and return the schemas it is in, quoted.
+
+    An extension is there once in a database, for all the circles in it: so it has a schema that no
+    circle takes away. Where somebody put it elsewhere before, it is used there.
+    """
+    for name in _EXTENSIONS:
+        if await connection.fetchval("SELECT 1 FROM pg_extension WHERE extname = $1", name):
+            continue
+        try:
+            await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_SHARED}")
+            await connection.execute(f"GRANT USAGE ON SCHEMA {_SHARED} TO PUBLIC")
+            await connection.execute(f"CREATE EXTENSION {name} SCHEMA {_SHARED}")
+        except _NOT_TO_BE_ADDED as error:
+            raise DatabaseUnsuitable(
+                f"PostgreSQL's extension {name} cannot be added ({error}): install PostgreSQL's "
+                f"contrib modules, and let the database's owner run: CREATE EXTENSION {name}"
+            ) from None
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT quote_ident(nspname) AS name
+        FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
+        WHERE extname = ANY($1::text[]) ORDER BY name
+        """,
+        list(_EXTENSIONS),
+    )
+    return [row["name"] for row in rows]
+
+
 async def _grant(connection: Connection, schema: str) -> None:
     """Let the service role do what serving takes, and no more."""
     role = service_role(schema)
@@ -87,7 +126,9 @@ async def _grant(connection: Connection, schema: str) -> None:
         "head, accounts, verdicts, rules, holders, devices, holds, mandates, invitations, offices, "
         "requests, people, personal, request_texts, sessions, session_nonces, witnessed_logs, "
         "witnesses, cosigning, links, link_holds, transits, "
-        "peer_invitations, peers, wishes, gossip_records"
+        "peer_invitations, peers, wishes, gossip_records, "
+        "profiles, blocks, vetting_levels, vettings, categories, listings, spelling, reports"
+        ", calendar, events, occurrences, rsvps, event_notices, calendar_feeds"
     )
     await connection.execute(f"GRANT UPDATE, DELETE ON {changing} TO {role}")
     await connection.execute(f"REVOKE INSERT ON migrations FROM {role}")

@@ -132,6 +132,7 @@ def erase(directory: Path, person: int, yes: bool) -> None:
         async with reading(config) as connection:
             erased = await erase_person(connection, person)
         told = erased.texts + erased.request_texts
-        click.echo(f"Person {person} is forgotten: the name, and {told} texts. The sums stay.")
+        gone = f"the name, {told} texts and {erased.listings} listings"
+        click.echo(f"Person {person} is forgotten: {gone}. The sums stay.")
 
     run(job)

@@ -28,7 +28,6 @@ from ledger.state import apply
 from node import crash_points
 from node.connections import Connection
 from node.errors import Frozen, HistoryLost, NodeUnfit, Overloaded, Quarantined
-from node.federation.changes import sign_messages
 from node.loading import Head, Loaded, load
 from node.log_clock import LogClock
 from node.mark import Mark, Marked
@@ -78,8 +77,8 @@ class _Draft:
 class Writer:
     """Owns the writing connection and the circle's state. :meth:`run` is its one task.
 
-    ``connect`` opens a connection that holds the circle's lock; ``entropy`` gives random bytes;
-    ``link_seed`` signs what is sent to other circles. ``outbox`` is set when a link has changed.
+    ``connect`` opens a connection that holds the circle's lock; ``entropy`` gives random bytes.
+    ``outbox`` is set when a link has changed.
     """
 
     connect: Callable[[], Awaitable[Connection]]
@@ -89,7 +88,6 @@ class Writer:
     entropy: Callable[[int], bytes]
     loaded: Loaded
     connection: Connection
-    link_seed: bytes = field(default=b"", repr=False)
     frozen: str | None = None
     outbox: asyncio.Event = field(default_factory=asyncio.Event)
     _queue: deque[Parcel] = field(default_factory=deque)
@@ -374,15 +372,14 @@ class Writer:
             if event.text is not None and step.personal:
                 batch.texts.append((number, event.person, event.text))
         apply(state, step.changes)
-        batch.changes += sign_messages(step.changes, self.link_seed)
+        batch.changes += step.changes
         if event.confirms and not step.fault:
             state.unconfirmed.discard(event.confirms)
         return Stepped(number, step.fault)
 
     def _record(self, batch: Batch, submission: Submission, entry: Entry) -> None:
         if entry.changes:
-            between = [each for each in entry.changes if isinstance(each, FederationChange)]
-            batch.changes += sign_messages(between, self.link_seed)
+            batch.changes += [each for each in entry.changes if isinstance(each, FederationChange)]
         batch.entries.append(entry)
         header = submission.signed.order.header
         person = header.person

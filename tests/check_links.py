@@ -3,7 +3,7 @@ that happens between circles happens once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ledger import keys
 from ledger.append import Entry, append
@@ -18,19 +18,21 @@ from ledger.federation.agreement import (
     make_agreement,
     sign_agreement,
 )
-from ledger.federation.link import FederationChange, Link, PutMessage, Way, statement_of
+from ledger.federation.link import FederationChange, Link, Way, statement_of
 from ledger.federation.message import (
     FIRST,
     Accept,
     Commit,
     Content,
+    Decline,
+    Leave,
     Prepare,
     Propose,
     Raise,
     Release,
     Suspend,
+    Withdraw,
     message_hash,
-    sign_message,
     sign_statement,
     write_message,
 )
@@ -51,6 +53,7 @@ from ledger.federation.step import Step
 from ledger.orders import Defer, Hold, Pay
 from ledger.state import apply
 from tests.circle import DAY, HOUR, MINUTE, Circle, Person, key, salt, seed, town
+from tests.link_messages import sign_alone
 
 OWN = Keys(key("decision"), seed("decision"))
 
@@ -99,7 +102,7 @@ class Neighbour:
         self.seq += 1
         body = write_message(self.link, id_of(self.name), receiver, self.seq, self.last, content)
         self.last = message_hash(body)
-        return sign_message(body, seed(f"{self.name} link")), body
+        return sign_alone(body, seed(f"{self.name} link")), body
 
 
 @dataclass(slots=True)
@@ -127,10 +130,7 @@ class Neighbourhood:
         return entry
 
     def _keep(self, changes: tuple[FederationChange, ...]) -> None:
-        for change in changes:
-            if isinstance(change, PutMessage) and change.sent:
-                change = replace(change, wire=sign_message(change.body, seed("link")))
-            self.changes.append(change)
+        self.changes += changes
 
     def agree(self, name: str, own: int = 1, linked: int = 1, owes_max: int = 5_000) -> None:
         """The first agreement with a neighbour; the link's unit is the neighbour's own."""
@@ -146,7 +146,7 @@ class Neighbourhood:
         wire, body = neighbour.say(self.circle.state.circle, content)
         account = self.circle[payee].account if payee else None
         text = (keys.text_commitment(salt("thanks"), b"thanks"),) if payee else ()
-        received = Received(neighbour.link, wire, body, account, text, sealed)
+        received = Received(neighbour.link, (wire,), body, account, text, sealed)
         step = receive(self.circle.state, OWN, received, self.circle.now)
         assert not step.fault, step.fault
         self.step(step)
@@ -215,10 +215,11 @@ def eventful_neighbourhood() -> Neighbourhood:
     _take_in(here)
     _pass_on(here)
     _change_terms(here)
+    _begin_again(here)
     _go_round(here)
     _lose_touch(here)
     _wait(here)
-    for name in ("exeter", "luton", "kent"):
+    for name in ("exeter", "luton", "kent", "bath"):
         here.agreed(name)
     mia = here.circle["mia"]
     here.pay(mia, "york", 30, 30, way(("exeter", 30), ("york", 30)))
@@ -297,6 +298,36 @@ def _change_terms(here: Neighbourhood) -> None:
     here.step(terms.accept(state, kent, seed("link"), now))
 
 
+def _begin_again(here: Neighbourhood) -> None:
+    """Proposals that come to nothing, an end on each side, and an agreement after it."""
+    here.agree("bath")
+    circle, link = here.circle.state.circle, here.link("bath").id
+    for number in (2, 3):
+        state, now = here.circle.state, here.circle.now
+        proposed = make_agreement(number, b"hours", 2_000, 50, our_party(circle), party("bath"))
+        body = encode_agreement(proposed)
+        here.step(terms.propose(state, link, proposed, seed("link"), now))
+        here.step(terms.withdraw(state, link, now))
+        here.hear("bath", Decline(keys.object_id(keys.AGREEMENT, body)))
+        propose = Propose(body, sign_agreement(body, seed("bath link")))
+        here.hear("bath", propose)
+        here.hear("bath", Withdraw(keys.object_id(keys.AGREEMENT, body)))
+        here.hear("bath", propose)
+        here.step(terms.suspend(state, link, True, now))
+        here.hear("bath", Suspend(1))
+        if number == 2:
+            here.step(terms.leave(state, link, now))
+            here.hear("bath", Leave(number - 1))
+            here.hear("bath", propose)
+        else:
+            here.step(terms.decline(state, link, now))
+            here.hear("bath", propose)
+            here.hear("bath", Leave(number - 1))
+        here.step(terms.accept(state, link, seed("link"), now))
+    _, header, sealed = here.header("", 25)
+    here.hear("bath", Prepare(header, 25, ()), sealed, "mia")
+
+
 def _go_round(here: Neighbourhood) -> None:
     """Out over luton, and home over exeter."""
     state = here.circle.state
@@ -335,6 +366,8 @@ def _lose_touch(here: Neighbourhood) -> None:
     _, header, sealed = here.header("exeter", 20)
     given_up = payment_id(header)
     here.hear("luton", Prepare(header, 3, way(("exeter", 20))), sealed)
+    here.circle.now += 30 * DAY
+    here.circle.close_day()
     here.step(give_up(state, here.circle.now, given_up))
     here.commit("exeter", given_up, "exeter")
 

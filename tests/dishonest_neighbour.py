@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 
 from ledger import keys
 from ledger.append import append
@@ -16,8 +15,8 @@ from ledger.federation.agreement import (
     make_agreement,
     sign_agreement,
 )
-from ledger.federation.link import FederationChange, PutMessage
-from ledger.federation.message import Prepare, sign_message
+from ledger.federation.link import FederationChange
+from ledger.federation.message import Prepare
 from ledger.federation.payment import (
     Inside,
     PaymentHeader,
@@ -59,14 +58,11 @@ async def befriend(operator: DishonestOperator) -> None:
             personal, secret = step.personal, os.urandom(32)
             entries.append(append(state, step.entry, step.wire, personal, secret, now))
             apply(state, step.changes)
-            for change in step.changes:
-                if isinstance(change, PutMessage) and change.sent:
-                    change = replace(change, wire=sign_message(change.body, ring.link))
-                changes.append(change)
+            changes += step.changes
             if len(entries) == 1:
                 wire, said = Neighbour("exeter", link).say(circle, prepare)
                 [cat] = operator.circle.cat.accounts
                 text = (keys.text_commitment(salt("x"), b""),)
-                received = Received(link, wire, said, cat, text, sealed)
+                received = Received(link, (wire,), said, cat, text, sealed)
                 steps.append(receive(state, own, received, now))
         await operator.write(connection, loaded, entries, changes)

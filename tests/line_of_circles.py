@@ -104,14 +104,19 @@ async def circles_in_line(
 
 
 async def agree(
-    one: CircleNode, other: CircleNode, rate: Rate = (1, 1), its: Rate = (1, 1)
+    one: CircleNode,
+    other: CircleNode,
+    rate: Rate = (1, 1),
+    its: Rate = (1, 1),
+    *,
+    largest: int = 6000,
 ) -> None:
-    """Let two circles agree to owe each other up to 6000."""
+    """Let two circles agree to owe each other up to 6000, by payments of up to ``largest``."""
     parties = [
         party_of(node.circle.writer.loaded.certificate, node.url, *each, 6000)
         for node, each in ((one, rate), (other, its))
     ]
-    agreement = make_agreement(1, b"minutes", 6000, 100, *parties)
+    agreement = make_agreement(1, b"minutes", largest, 100, *parties)
     body = encode_agreement(agreement)
     seeds = {node.home.founded.circle: node.home.founded.keyring.link for node in (one, other)}
     both = [sign_agreement(body, seeds[party.circle]) for party in (agreement.low, agreement.high)]

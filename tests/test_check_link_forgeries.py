@@ -17,7 +17,15 @@ from ledger.federation import terms
 from ledger.federation.agreement import make_agreement
 from ledger.federation.draft import Draft
 from ledger.federation.link import EndLinkHold, PutMessage, Transit
-from ledger.federation.message import Commit, Content, Prepare, Release
+from ledger.federation.message import (
+    Commit,
+    Content,
+    Decline,
+    Leave,
+    Prepare,
+    Release,
+    Withdraw,
+)
 from ledger.federation.payment import payment_id, sign_commit
 from ledger.federation.receive import Received, receive
 from ledger.federation.step import Step
@@ -59,7 +67,7 @@ def heard(
     wire, body = here.neighbours[name].say(here.circle.state.circle, content)
     account = here.circle[payee].account if payee else None
     link = here.neighbours[name].link
-    received = Received(link, wire, body, account, (), sealed)
+    received = Received(link, (wire,), body, account, (), sealed)
     return receive(here.circle.state, OWN, received, here.circle.now)
 
 
@@ -272,6 +280,23 @@ def left_unanswered(here: Neighbourhood) -> None:
     here.step(Step(changes=tuple(taken)))
 
 
+def left_while_it_owes(here: Neighbourhood) -> None:
+    here.commit("exeter", _paid(here), "exeter")
+    said(here, "exeter", Leave(1))
+
+
+def left_what_is_not_in_force(here: Neighbourhood) -> None:
+    said(here, "exeter", Leave(2))
+
+
+def declined_what_nobody_proposed(here: Neighbourhood) -> None:
+    said(here, "exeter", Decline(bytes(32)))
+
+
+def withdrew_what_nobody_proposed(here: Neighbourhood) -> None:
+    said(here, "exeter", Withdraw(bytes(32)))
+
+
 def lifted_a_limit_by_itself(here: Neighbourhood) -> None:
     """More is sent than may be owed."""
     link = here.link("kent")
@@ -304,6 +329,10 @@ FORGERIES = (
     Case(collected_without_a_commit, "a COMMIT that no entry has booked", "link_messages"),
     Case(sent_for_nobody, "it sends a payment that nobody ordered", "link_messages"),
     Case(sent_twice, "it sends a payment that is under way", "link_messages"),
+    Case(left_while_it_owes, "while something is owed", "link_messages"),
+    Case(left_what_is_not_in_force, "an agreement that is not in force", "link_messages"),
+    Case(declined_what_nobody_proposed, "it declines what is not", "link_messages"),
+    Case(withdrew_what_nobody_proposed, "it withdraws what is not", "link_messages"),
     Case(left_unanswered, "its last PREPARE was not answered", "links"),
     Case(lifted_a_limit_by_itself, "more than one payment may carry", "link_messages"),
 )

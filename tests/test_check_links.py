@@ -130,26 +130,36 @@ TAMPERINGS = (
     Tampering(
         "hold's value", "UPDATE link_holds SET value = value - 1", "link_holds", "its value is"
     ),
+    Tampering("hold's gain", "UPDATE link_holds SET gain = gain + 1", "link_holds", "its gain is"),
+    Tampering("left", "UPDATE links SET has_left = true", "links", "its has_left is"),
     Tampering("hold gone", "DELETE FROM link_holds", "link_holds", "it is missing"),
     Tampering(
         "hold too many",
-        "INSERT INTO link_holds VALUES ({luton}, sha256(''), true, 5, 30, 0)",
+        "INSERT INTO link_holds VALUES ({luton}, sha256(''), true, 5, 30, 0, 0)",
         "link_holds",
         "nothing in the log makes it",
     ),
     Tampering(
         "message",
-        "UPDATE link_messages SET wire = set_byte(wire, 200, 255 - get_byte(wire, 200)) "
+        "UPDATE link_messages SET wire = set_byte(wire, 150, 255 - get_byte(wire, 150)) "
         "WHERE link = {luton} AND sent AND seq = 2",
         "link_messages",
         "",
     ),
     Tampering(
         "message's signature",
-        "UPDATE link_messages SET wire = set_byte(wire, length(wire) - 1, 1) "
-        "WHERE link = {luton} AND sent AND seq = 2",
+        "UPDATE link_messages SET wire = set_byte(wire, length(wire) - 1, 99) "
+        "WHERE link = {luton} AND NOT sent AND seq = 2",
         "link_messages",
         "its sender's link key did not sign it",
+    ),
+    Tampering(
+        "newest message's signature gone",
+        "UPDATE link_messages SET wire = substring(wire FOR length(wire) - 66) || '\\xc400' "
+        "WHERE link = {kent} AND NOT sent AND seq = (SELECT received_seq FROM links "
+        "WHERE id = {kent})",
+        "links",
+        "its peer signed no message after number",
     ),
     Tampering(
         "message that an entry stands on",

@@ -144,7 +144,7 @@ async def test_a_handle_that_two_people_have_is_noticed(stored: Stored) -> None:
 async def test_a_second_row_of_one_person_is_noticed(stored: Stored) -> None:
     person = stored.persons["pia"]
     [problem] = await stored.check_after(
-        "ALTER TABLE people DROP CONSTRAINT people_pkey",
+        "ALTER TABLE people DROP CONSTRAINT people_pkey CASCADE",
         f"INSERT INTO people VALUES ({person}, 'also-pia', 'Pia')",
     )
     assert problem.row == f"people ({person})"

@@ -52,6 +52,10 @@ def ann(tmp_path: Path, capsys: Shown) -> Person:
             "'yesterday' is no day for --from: write one like 2026-05-31.",
         ),
         (
+            ("events", "add", "Tea", "--at", "tomorrow"),
+            "'tomorrow' is no time for --at: write one like \"2026-05-31 10:00\".",
+        ),
+        (
             ("officer", "appoint", "ann", "queen", "--reason", "x"),
             "'queen' is nothing that OFFICE can be: write coordinator or auditor.",
         ),
@@ -91,7 +95,7 @@ def test_no_summary_in_a_list_of_commands_is_cut(capsys: Shown) -> None:
     """On the narrowest terminal that click writes for."""
     assert isinstance(tally, LazyGroup)
     found = list(groups(tally))
-    assert set(found) == {(), ("officer",), ("devices",)}
+    assert set(found) == {(), ("officer",), ("devices",), ("events",)}
     for path in found:
         assert run_tally([*path, "--help"]) == 0
         assert "..." not in capsys.readouterr().out.partition("\n")[2]

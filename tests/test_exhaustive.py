@@ -217,7 +217,7 @@ class Search:
             now = LATE if late else NOON
             secrets = Keys(key_of(receiver, "decision"), seed_of(receiver, "decision"))
             link = link_id(self.ids[sender], self.ids[receiver])
-            received = Received(link, body, body, sealed=SEALED)
+            received = Received(link, (body,), body, sealed=SEALED)
             step = receive(self.states[number], secrets, received, now)
             if step.fault and not step.changes:
                 self.taken[key] = None

@@ -49,6 +49,7 @@ from tests.circle_node import CircleNode
 from tests.federation.gossip_circles import Speaker
 from tests.line_of_circles import agree, circles_in_line, known, knows_links, link_between, until
 
+IDLE_BYTES_MAX = 200
 MUTATIONS = 400
 
 
@@ -93,11 +94,8 @@ def request(
 ) -> bytes:
     """A meeting's request, as ``sender`` signs it unless there is another ``seed``."""
     ours, theirs = sender.home.founded, receiver.home.founded
-    said = Said(
-        *("gossip-request", ours.circle, theirs.circle, os.urandom(16)),
-        *(sender.clock.wall(), message),
-    )
-    return sign_said(said, seed or ours.keyring.link)
+    said = Said("gossip-request", ours.circle, os.urandom(16), sender.clock.wall(), message)
+    return sign_said(said, theirs.circle, seed or ours.keyring.link)
 
 
 async def post(node: CircleNode, body: bytes) -> tuple[int, bytes]:
@@ -149,7 +147,7 @@ async def test_neighbour_that_tells_others_another_tally_is_frozen(line: list[Ci
     if ours.circle == ours.terms.low.circle:
         signatures = signatures[::-1]
     statement = codec.encode((lie, *signatures))
-    position = LinkPosition(ours.circle, statement, 1, 1, 6000, 6000)
+    position = LinkPosition(ours.circle, b"minutes", statement, 1, 1, 6000, 6000)
     await tell(totnes, exeter, bulletin_of(totnes, 10, [position]))
 
     async def is_frozen() -> bool:
@@ -173,7 +171,7 @@ async def test_statement_that_nobody_signed_freezes_nothing(line: list[CircleNod
         (codec.encode((lie, bytes(64), bytes(64))), b"no statement", codec.encode((lie,)))
     ):
         # Each is said for a period of its own; the second is told when its time has come.
-        position = LinkPosition(ours.circle, statement, 1, 1, 6000, 6000)
+        position = LinkPosition(ours.circle, b"minutes", statement, 1, 1, 6000, 6000)
         await tell(totnes, exeter, bulletin_of(totnes, 10, [position]))
         exeter.clock.pass_(later and 10 * 60_000)
     await until(lambda: _is_settled(exeter))
@@ -192,22 +190,30 @@ async def test_only_neighbours_are_answered(line: list[CircleNode]) -> None:
     wrong = bath.home.founded.keyring.link
     assert (await post(exeter, request(bath, exeter, hello)))[0] == 404
     assert (await post(exeter, request(totnes, exeter, hello, wrong)))[0] == 403
-    assert (await post(exeter, request(totnes, bath, hello)))[0] == 400
-    status, body = await post(exeter, request(totnes, exeter, hello))
+    assert (await post(exeter, request(totnes, bath, hello)))[0] == 403
+    asked = request(totnes, exeter, hello)
+    assert await post(exeter, asked) == (200, b""), "both know the same"
+    assert len(asked) <= IDLE_BYTES_MAX
+    asked = request(totnes, exeter, encode_message(Message(digests=[("", bytes(32))])))
+    status, body = await post(exeter, asked)
     assert status == 200
     answer, signed, signature = read_said(body)
-    assert answer.message == b"", "both know the same"
-    key = keys.public_key(exeter.home.founded.keyring.link)
-    verify_said(answer, signed, signature, answer, key)
+    key, receiver = keys.public_key(exeter.home.founded.keyring.link), totnes.home.founded.circle
+    verify_said(answer, signed, signature, answer, receiver, key)
 
 
 async def test_request_of_another_hour_is_refused(line: list[CircleNode]) -> None:
     exeter, totnes, _ = line
     said = Said(
-        *("gossip-request", totnes.home.founded.circle, exeter.home.founded.circle),
-        *(os.urandom(16), totnes.clock.wall() - 3_600_000, b""),
+        "gossip-request",
+        totnes.home.founded.circle,
+        os.urandom(16),
+        totnes.clock.wall() - 3_600_000,
+        b"x",
     )
-    status, _ = await post(exeter, sign_said(said, totnes.home.founded.keyring.link))
+    founded = exeter.home.founded
+    body = sign_said(said, founded.circle, totnes.home.founded.keyring.link)
+    status, _ = await post(exeter, body)
     assert status == 400
 
 
@@ -258,24 +264,26 @@ def test_neighbour_is_bounded_in_what_it_may_send() -> None:
 
 def test_signed_gossip_is_read_as_it_was_said() -> None:
     seed = bytes(range(32))
-    said = Said("gossip-answer", bytes(32), bytes([1]) * 32, bytes(16), 7, b"what it says")
-    read, body, signature = read_said(sign_said(said, seed))
+    receiver = bytes([1]) * 32
+    said = Said("gossip-answer", bytes(32), bytes(16), 7, b"what it says")
+    read, body, signature = read_said(sign_said(said, receiver, seed))
     assert read == said
     key = keys.public_key(seed)
-    verify_said(read, body, signature, said._replace(at=8), key)
+    verify_said(read, body, signature, said._replace(at=8), receiver, key)
     for other in (
         said._replace(part="gossip-request"),
         said._replace(sender=bytes([2]) * 32),
-        said._replace(receiver=bytes(32)),
         said._replace(nonce=bytes([3]) * 16),
         said._replace(at=7 + 16 * 60_000),
     ):
         with pytest.raises(MalformedObject):
-            verify_said(read, body, signature, other, key)
-    with pytest.raises(InvalidSignature):
-        verify_said(read, body, signature, said, keys.public_key(bytes(32)))
-    with pytest.raises(MalformedObject):
-        sign_said(said._replace(message=bytes(MEETING_BYTES_MAX)), seed)
+            verify_said(read, body, signature, other, receiver, key)
+    for to, signer in ((receiver, keys.public_key(bytes(32))), (bytes(32), key)):
+        with pytest.raises(InvalidSignature):
+            verify_said(read, body, signature, said, to, signer)
+    for message in (b"", bytes(MEETING_BYTES_MAX)):
+        with pytest.raises(MalformedObject):
+            sign_said(said._replace(message=message), receiver, seed)
 
 
 async def test_address_that_two_claim_is_nobodys(line: list[CircleNode]) -> None:
@@ -300,7 +308,7 @@ async def test_link_that_only_one_side_shows_is_no_way(line: list[CircleNode]) -
     """Else a liar could draw payments to itself by links that nobody else knows of."""
     exeter, totnes, bath = line
     victim = Speaker("victim")
-    position = LinkPosition(victim.id, b"", 1, 1, 6000, 6000)
+    position = LinkPosition(victim.id, b"minutes", b"", 1, 1, 6000, 6000)
     lie = bulletin_of(totnes, 10, [position])
     await tell(totnes, exeter, victim.announcement(), lie)
     gossip = exeter.circle.gossip

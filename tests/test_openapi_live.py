@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,12 +42,16 @@ EXISTING: Final = """
 "path.number" = 101
 "path.person" = 101
 "path.index" = 5
+"path.event" = 1
+"path.listing" = 1
 "path.path" = "0/000"
 """
 """What a coordinator has to ask for, to be answered with more than that it is not there."""
 SHOWN: Final = (
     *("get_me", "get_account", "get_statement", "get_entry", "get_everything", "find_people"),
-    *("get_entry_proof", "get_tile"),
+    *("get_entry_proof", "get_tile", "list_events", "get_event", "list_reminders"),
+    *("get_calendar", "get_public_feed", "make_feed"),
+    *("get_listing", "extend_listing", "find_listings", "get_profile", "print_directory"),
 )
 
 
@@ -84,7 +89,31 @@ async def _live_a_little(url: str, told: dict[str, str]) -> str:
         body = {"opening": to_base64url(sign_session(opening, people.coordinator.seed))}
         async with client.post(f"{url}/api/v1/sessions", json=body) as response:
             answer: dict[str, Any] = await response.json()
+        await _put_into_the_calendar(client, url, answer["token"])
+        await _put_into_the_directory(client, url, answer["token"])
     return str(answer["token"])
+
+
+async def _put_into_the_calendar(client: aiohttp.ClientSession, url: str, token: str) -> None:
+    signed_in = {"Authorization": f"Bearer {token}"}
+    zone = {"zone": "Europe/London"}
+    begins = f"{datetime.now(UTC) + timedelta(days=7):%Y-%m-%d}T10:00"
+    event = {"key": "0" * 32, "title": "Choir", "begins": begins, "duration": 60, "public": True}
+    for method, path, body in (("PUT", "calendar", zone), ("POST", "events", event)):
+        sent = client.request(method, f"{url}/api/v1/{path}", json=body, headers=signed_in)
+        async with sent as response:
+            assert response.status == 200, await response.text()
+
+
+async def _put_into_the_directory(client: aiohttp.ClientSession, url: str, token: str) -> None:
+    listing = {"kind": "offer", "title": "Hedges cut", "category": "garden"}
+    profile = {"place": "Camberwell", "square": {"easting": 5, "northing": 5, "side": 100}}
+    changes = (("POST", "listings", listing), ("PUT", "people/101/profile", profile))
+    for method, path, body in changes:
+        headers = {"Authorization": f"Bearer {token}"}
+        sent = client.request(method, f"{url}/api/v1/{path}", json=body, headers=headers)
+        async with sent as response:
+            assert response.status == 200, await response.text()
 
 
 async def read(url: str) -> Any:

@@ -370,7 +370,7 @@ def test_every_endpoint_is_listed_with_its_session_and_no_other() -> None:
 def test_endpoints_that_the_text_names_are_in_the_list() -> None:
     listed = {codes(cell)[0] for cell, *_ in rows("HTTP API", "method and path")}
     text = " ".join(section("HTTP API").split())
-    named = set(re.findall(r"(?:GET|POST|PUT|DELETE) /[^\s`?]*", text))
+    named = set(re.findall(r"(?:GET|POST|PUT|PATCH|DELETE) /[^\s`?]*", text))
     named -= {"GET /api/v1/accounts/102/statement", "GET /tile/entries/<N>[.p/<W>]"}
     assert named == listed
 

@@ -61,7 +61,7 @@ def test_whatever_reads_the_log_from_a_pipe_gets_lines_of_json() -> None:
 
 def test_every_command_is_summed_up_whole() -> None:
     _, _, listed = CliRunner().invoke(tallyd, ["--help"]).output.partition("Commands:\n")
-    commands = {"check", "erase", "export", "init", "peer", "serve", "witness"}
+    commands = {"check", "clear", "erase", "export", "init", "peer", "serve", "witness"}
     assert {line.split()[0] for line in listed.splitlines()} == commands
     assert "..." not in listed
 

@@ -217,7 +217,7 @@ async def tally(operator: DishonestOperator) -> None:
 
 
 async def link_message(operator: DishonestOperator) -> None:
-    """What the circle said, for what its key did not sign."""
+    """What the circle said, for what no key of it signed."""
     await befriend(operator)
     await operator.sql(
         "UPDATE link_messages SET wire = set_byte(wire, length(wire) - 9,"
@@ -292,7 +292,7 @@ ROWS: Final = (
     ),
     Row("nothing, beside a neighbouring circle", neighbour),
     Row("what a neighbouring circle owes", tally, "its owed is"),
-    Row("a message to a neighbouring circle", link_message, "link key did not sign it"),
+    Row("a message to a neighbouring circle", link_message, "our decision key did not sign"),
     Row("whom a payment from another circle was for", payment_elsewhere, "its account is"),
     Row("a neighbour's mirror posting", mirror_posting, "its delta is"),
     Row("history, cut short", shorter, "", "history-rewritten"),

@@ -31,7 +31,7 @@ ARROWS = {
     "client": {"ledger", "aiohttp", "click", "msgpack", "nacl"},
     "node": {
         *("ledger", "aiohttp", "asyncpg", "click", "msgpack", "nacl", "prometheus_client"),
-        *("highspy", "pydantic", "segno", "structlog", "uvloop"),
+        *("dateutil", "highspy", "icalendar", "pydantic", "segno", "structlog", "uvloop"),
         *("multidict", "pydantic_core"),  # the types in the signatures of aiohttp and pydantic
     },
 }

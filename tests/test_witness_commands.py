@@ -154,7 +154,7 @@ async def test_a_description_is_believed_as_far_as_its_identity_key_signed_it(
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        async with witness_client() as client:
+        async with witness_client(node.url) as client:
             found = await client.describe(url)
             assert found == await client.describe(node.url)
             assert found.circle == honest["circle"]

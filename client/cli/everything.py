@@ -19,14 +19,15 @@ async def everything(run: Run, file: Path) -> Told:
     member = await run.member()
     data = await (await member.session()).everything(member.person)
     try:
-        await asyncio.to_thread(_write_new, file, data)
+        await asyncio.to_thread(write_new, file, data)
     except OSError as error:
         raise InputRefused(f"{file} cannot be written ({error.strerror}).") from None
     told = f"All that is held on you is in {file} now: {len(data)} bytes."
     return Told(told, {"saved": str(file), "bytes": len(data)})
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file that is not there yet, for its owner alone. Raises OSError."""
     with path.open("xb") as file:
         path.chmod(0o600)
         file.write(data)

@@ -12,6 +12,7 @@ _CAME_BACK = {
     "seen": "it came by there before",
     "value": "it was less there than it had to be, as the rate changed meanwhile",
     "route": "there was no way on to {circle}",
+    "sealed": "what was sent with it was not what was signed",
     "payee": "{circle} has nobody called {who} who can take as much now",
     "given-up": "a circle on the way let it go",
 }

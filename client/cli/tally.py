@@ -26,6 +26,16 @@ SECTIONS = {
         "requests": Entry("client.cli.request:requests", "What you asked for, and who paid."),
         "statement": Entry("client.cli.statement:statement", "Everything on your account."),
     },
+    "Offers and wants": {
+        "find": Entry("client.cli.find:find", "Look for what others offer and want."),
+        "offer": Entry("client.cli.offer:offer", "Offer help, or a thing to give, lend or sell."),
+        "want": Entry("client.cli.offer:want", "Say what help or thing you want."),
+        "offers": Entry("client.cli.offer:offers", "What you offer and want; keep or end it."),
+        "profile": Entry("client.cli.profile:profile", "What you tell the others of yourself."),
+        "complain": Entry("client.cli.profile:complain", "Say what is wrong with an offer."),
+        "block": Entry("client.cli.profile:block", "Hide yourself and somebody from each other."),
+        "unblock": Entry("client.cli.profile:unblock", "Take that back."),
+    },
     "Promises": {
         "set-aside": Entry("client.cli.set_aside:set_aside", "Set an amount aside for later."),
         "promises": Entry("client.cli.set_aside:promises", "What is set aside, by you or for you."),
@@ -33,6 +43,10 @@ SECTIONS = {
         "free": Entry("client.cli.set_aside:free", "End a promise without paying."),
         "claim": Entry("client.cli.set_aside:claim", "Say that what was promised you is due."),
         "object": Entry("client.cli.set_aside:object_to", "Say that a claim on you is not due."),
+    },
+    "What is on": {
+        "events": Entry("client.cli.events:events", "What is on, and events of your own."),
+        "rsvp": Entry("client.cli.rsvp:rsvp", "Say whether you come to an event."),
     },
     "Someone acting for you": {
         "allow": Entry("client.cli.mandates:allow", "Let someone act for you, within bounds."),
@@ -43,6 +57,9 @@ SECTIONS = {
         "join": Entry("client.cli.join:join", "Join a circle with an invitation."),
         "whoami": Entry("client.cli.whoami:whoami", "Who you are in the circle."),
         "verify": Entry("client.cli.verify:verify", "Check that nothing was changed behind you."),
+        "verify-evidence": Entry(
+            "client.cli.verify_evidence:verify_evidence", "Check a proof against some circle."
+        ),
         "devices": Entry("client.cli.devices:devices", "Your phones and computers."),
         "new-device": Entry("client.cli.new_device:new_device", "Make this device one of yours."),
         "address": Entry("client.cli.address:address", "Where this device reaches a circle."),
@@ -54,7 +71,7 @@ SECTIONS = {
     },
     "More": {
         "officer": Entry("client.cli.officer:officer", "What coordinators do."),
-        "demo": Entry("client.demo:demo", "Play a circle on a fresh node, to see it work."),
+        "demo": Entry("client.demo:demo", "Play four circles on fresh nodes, to see them work."),
     },
 }
 

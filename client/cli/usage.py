@@ -87,6 +87,8 @@ def _bad_value(message: str, parameter: click.Parameter) -> str:
     found = _VALUE.match(message)
     value = found[0] if found else "that"
     match parameter.type:
+        case click.DateTime(formats=[shape, *_]) if "%H" in shape:
+            return f'{value} is no time for {name}: write one like "2026-05-31 10:00".'
         case click.DateTime():
             return f"{value} is no day for {name}: write one like 2026-05-31."
         case click.Choice(choices=choices):

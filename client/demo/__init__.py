@@ -1,4 +1,4 @@
-"""``tally demo``: a circle played on this computer, with a real node, real keys and real orders."""
+"""``tally demo``: circles played on this computer, with real nodes, real keys and real orders."""
 
 from client.demo.command import demo
 

@@ -7,15 +7,24 @@ import asyncio
 import click
 
 from client.demo.play import main
+from ledger.errors import TallystickError
 
 
 @click.command()
 @click.option("--once", is_flag=True, help="End when the story does.")
 @click.option("--json", "as_json", is_flag=True, help="Print figures instead of the story.")
-def demo(once: bool, as_json: bool) -> None:
-    """Play a circle on a fresh node, to see it work.
+def demo(once: bool, as_json: bool) -> int:
+    """Play four circles on fresh nodes, to see them work.
 
-    People join, pay, buy tokens and set some aside; what must be refused is refused; all of it is
-    checked. Then the node stays up until Ctrl-C.
+    People join, pay, buy tokens and set some aside; then circles trade with each other, over a line
+    that is cut, a node that is killed and a neighbour that lies. What must be refused is refused;
+    all of it is checked. Then the nodes stay up until Ctrl-C.
     """
-    asyncio.run(main(once=once, as_json=as_json))
+    try:
+        asyncio.run(main(once=once, as_json=as_json))
+    except asyncio.CancelledError:  # told to end
+        raise click.Abort from None
+    except TallystickError as error:
+        click.echo(str(error), err=True)
+        return 1
+    return 0

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+import textwrap
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ledger.amount import Unit, format_amount
 
 BAR_WIDTH = 30
+WIDTH = 78
+"""Letters on a line: it fits any terminal."""
 
 
 @dataclass(slots=True)
@@ -30,9 +33,25 @@ class Narrator:
         self.say()
         self.say(f"{self.chapters}. {title}")
 
-    def event(self, line: str) -> None:
+    def event(self, words: str) -> None:
         """Something that happened."""
-        self.say(f"   {line}")
+        self._wrapped(words, "   ")
+
+    def quote(self, words: str) -> None:
+        """What somebody reads, or a program prints."""
+        self._wrapped(words, "   > ")
+
+    def _wrapped(self, words: str, before: str) -> None:
+        for line in textwrap.wrap(
+            words, WIDTH, initial_indent=before, subsequent_indent=before, break_on_hyphens=False
+        ):
+            self.say(line)
+
+    def picture(self, lines: Iterable[str]) -> None:
+        """A drawing with letters."""
+        self.say()
+        for line in lines:
+            self.say(line)
 
     def balances(self, balances: Mapping[str, int], unit: Unit) -> None:
         """Who has what, as bars on both sides of nought, with the figures beside them."""
@@ -44,3 +63,15 @@ class Narrator:
             left = ("-" * length if balance < 0 else "").rjust(half)
             right = ("+" * length if balance > 0 else "").ljust(half)
             self.say(f"   {name:<8}{left}|{right} {format_amount(balance, unit, sign=True)}")
+
+    def figures(self, figures: Mapping[str, object]) -> None:
+        """What it came to, at the end: as many on a line as there is room for."""
+        lines = [""]
+        for name, figure in figures.items():
+            told = f"{name.replace('_', ' ')}: {figure}"
+            longer = f"{lines[-1]}   {told}" if lines[-1] else told
+            if len(longer) > WIDTH:
+                lines.append(told)
+            else:
+                lines[-1] = longer
+        self.picture(lines)

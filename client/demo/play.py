@@ -10,72 +10,90 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from client.demo import between, picture, story, trouble
+from client.demo.between import Between
 from client.demo.narrator import Narrator
-from client.demo.stage import raise_curtain
-from client.demo.story import Story, play
-from client.errors import DemoFailed
-
-ADDRESS = "127.0.0.1:8471"
-ANY_ADDRESS = "127.0.0.1:0"
+from client.demo.neighbourhood import ELM_STREET, raise_circle
+from client.demo.story import Story
 
 
 async def main(*, once: bool, as_json: bool) -> None:
-    """Play the circle; then leave the node up until interrupted, unless ``once``.
+    """Play the circles; then leave their nodes up until interrupted, unless ``once``.
 
     ``as_json`` prints one JSON object of figures in place of the story, and implies ``once``.
     Raises DemoFailed.
     """
+    task = asyncio.current_task()
+    assert task is not None, "this is run by one"
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     narrator = Narrator(silent=as_json)
     began = time.monotonic()
-    listen = ANY_ADDRESS if once or as_json or not await _is_free() else ADDRESS
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tallystick-")))
         narrator.say("Elm Street Circle: a node is starting, on a database of its own...")
-        stage = await stack.enter_async_context(raise_curtain(folder / "node", listen))
-        story = Story(stage, folder, narrator)
-        await play(story, stack)
-        checked = await stage.check()
-        if checked["problems"]:
-            raise DemoFailed(f"tallyd check found something wrong: {checked['problems']}")
-        seconds = round(time.monotonic() - began, 1)
-        narrator.event(f"A second model replayed all {checked['entries']} entries and agrees.")
+        elm_street = await raise_circle(stack, folder, ELM_STREET)
+        inside = Story(elm_street, folder, narrator)
+        await story.play(inside, stack)
+        outside = Between(folder, narrator, stack, {ELM_STREET: elm_street})
+        await _play_between(outside)
+        entries = await _check(outside)
         figures = {
-            "entries": checked["entries"],
-            "refused": story.refused,
-            "verified": story.verified,
-            "seconds": seconds,
+            "entries": entries,
+            "refused": inside.refused,
+            "verified": inside.verified,
+            "circles": len(outside.circles),
+            "payments_between_circles": outside.arrived,
+            "minutes_freed_by_clearing": outside.freed,
+            "liars_caught": outside.liars,
+            "seconds": round(time.monotonic() - began, 1),
         }
         if as_json:
             print(json.dumps(figures))
             return
-        narrator.say()
-        narrator.say("   ".join(f"{name}: {figure}" for name, figure in figures.items()))
+        narrator.figures(figures)
         if not once:
-            await _stay(narrator, stage.url, folder)
+            await stay(narrator, outside)
 
 
-async def _is_free() -> bool:
-    """Whether the demo's usual address is free; a second demo takes any."""
-    host, port = ADDRESS.split(":")
-    try:
-        server = await asyncio.start_server(lambda *_: None, host, int(port))
-    except OSError:
-        return False
-    server.close()
-    await server.wait_closed()
-    return True
+async def _play_between(outside: Between) -> None:
+    await between.begin(outside)
+    await between.clear_cycle(outside)
+    await between.welcome_fourth(outside)
+    await trouble.kill_node(outside)
+    await trouble.cut_line(outside)
+    await trouble.catch_liar(outside)
 
 
-async def _stay(narrator: Narrator, url: str, folder: Path) -> None:
-    """Leave the node up until Ctrl-C."""
+async def _check(outside: Between) -> int:
+    """Replay every log, and compare what circles say of each other. Returns how many entries."""
+    narrator = outside.narrator
+    narrator.chapter("How it stands in the end")
+    narrator.picture(picture.draw_standings(await outside.standings()))
+    circles = outside.circles.values()
+    entries = sum(await asyncio.gather(*(circle.stage.check() for circle in circles)))
+    narrator.say()
+    narrator.event("Of each link both circles say the same, to the minute.")
+    narrator.event(f"A second model replayed all {entries} entries of the four, and agrees.")
+    return entries
+
+
+async def stay(narrator: Narrator, outside: Between) -> None:
+    """Leave the nodes up until Ctrl-C."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    circles = outside.circles.values()
+    listed = "\n".join(f"   {each.title:<14}{each.stage.gate.url}" for each in circles)
+    home = outside.folder / "edith"
     narrator.say(f"""
-The circle is still here: {url}
+The four circles are still here:
+{listed}
 Look around as Edith, in another terminal:
-   .venv/bin/tally --home {folder / "edith"} statement
-   .venv/bin/tally --home {folder / "edith"} verify
+   .venv/bin/tally --home {home} statement
+   .venv/bin/tally --home {home} verify
+   .venv/bin/tally --home {home} pay gus@mill-lane 0.5
+Or as the operator of Elm Street:
+   .venv/bin/tallyd peer list {outside.circles[ELM_STREET].stage.directory}
 Ctrl-C ends it, and leaves nothing behind.""")
     await stop.wait()
-    narrator.say("\nThe node stops.")
+    narrator.say("\nThe nodes stop.")

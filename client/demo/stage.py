@@ -1,35 +1,110 @@
-"""Where the demo plays: a fresh directory, and a ``tallyd`` of its own in it."""
+"""Where the demo plays: a fresh directory for each circle, and a ``tallyd`` of its own in it."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
+from client.demo.gate import Gate, open_gate
 from client.errors import DemoFailed
 
 START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
+SETTINGS = ("DATABASE_URL", "TALLYD_LISTEN", "TALLYD_PUBLIC_URL")
+"""Settings of an operator's own node, which the demo's circles must not take for theirs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Stage:
-    """A circle being served: its node's address, its directory, and the first invitation's code."""
+    """A circle and its node. ``invitation`` is the first coordinator's code.
 
-    url: str
+    ``url`` is where the node itself listens, the ``gate`` is how other circles reach it. The
+    ``database`` is where others keep their books too, or None for one that is the node's own.
+    """
+
     directory: Path
-    invitation: str
+    gate: Gate
+    invitation: str = ""
+    url: str = ""
+    database: str | None = None
+    _process: Process | None = field(default=None, repr=False)
 
-    async def check(self) -> dict[str, object]:
-        """What ``tallyd check`` says of the whole log."""
-        told = await _tallyd("check", str(self.directory), "--json", may_fail=True)
-        result: dict[str, object] = json.loads(told)
-        return result
+    @property
+    def own_database(self) -> str:
+        """Where the PostgreSQL is that the node supervises: it says so itself, on line 5."""
+        pid_file = self.directory / "postgres" / "cluster" / "postmaster.pid"
+        folder = quote(pid_file.read_text().splitlines()[4])
+        return f"postgresql://tallystick@/postgres?host={folder}&port=5432&sslmode=disable"
+
+    async def tallyd(self, command: str, *arguments: str, may_fail: bool = False) -> str:
+        """What a command of ``tallyd`` about this circle prints. Raises DemoFailed."""
+        words = (*command.split(), str(self.directory), *arguments)
+        return await run_tallyd(*words, environment=self._environment(), may_fail=may_fail)
+
+    async def check(self) -> int:
+        """Have ``tallyd check`` replay the whole log; returns how many entries. Raises
+        DemoFailed."""
+        told = json.loads(await self.tallyd("check", "--json", may_fail=True))
+        if told["problems"]:
+            raise DemoFailed(f"tallyd check of {self.directory.name} found {told['problems']}")
+        return int(told["entries"])
+
+    async def found(self, name: str, address: str, *options: str) -> None:
+        """Make the circle. Raises DemoFailed."""
+        told = await self.tallyd("init", "--name", name, "--address", address, "--json", *options)
+        self.invitation = json.loads(told)["invitation"]
+
+    async def serve(self) -> None:
+        """Start the node, where it listened before if it did. Raises DemoFailed."""
+        with (self.directory / "node.log").open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(_program(), "serve", str(self.directory)),
+                env=self._environment(),
+                stdout=PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.url = await _address(self._process, self.directory)
+        host, _, port = self._listen.rpartition(":")
+        self.gate.target = host, int(port)
+
+    async def kill(self) -> None:
+        """Pull the plug: the node does nothing more, not even what it has begun."""
+        assert self._process is not None, "the node serves"
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+    async def end(self) -> None:
+        """Stop the node as its operator would."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_SECONDS_MAX)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    @property
+    def _listen(self) -> str:
+        return self.url.removeprefix("http://") or "127.0.0.1:0"
+
+    def _environment(self) -> dict[str, str]:
+        own = {"TALLYD_LISTEN": self._listen, "TALLYD_PUBLIC_URL": self.gate.url}
+        if self.database is not None:
+            own["DATABASE_URL"] = self.database
+        return {name: value for name, value in os.environ.items() if name not in SETTINGS} | own
 
 
 def _program() -> Path:
@@ -39,50 +114,51 @@ def _program() -> Path:
     return program
 
 
-async def _tallyd(*arguments: str, may_fail: bool = False) -> str:
-    process = await asyncio.create_subprocess_exec(_program(), *arguments, stdout=PIPE, stderr=PIPE)
-    out, err = await process.communicate()
+async def run_tallyd(*words: str, environment: Mapping[str, str], may_fail: bool = False) -> str:
+    """What a command prints. It ends with the demo. Raises DemoFailed."""
+    process = await asyncio.create_subprocess_exec(
+        _program(), *words, env=environment, stdout=PIPE, stderr=PIPE
+    )
+    try:
+        out, err = await process.communicate()
+    except asyncio.CancelledError:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+        raise
     if process.returncode and not (may_fail and out):
-        raise DemoFailed(f"tallyd {arguments[0]} said: {err.decode(errors='replace').strip()}")
+        raise DemoFailed(f"tallyd {words[0]} said: {_last_line(err)}")
     return out.decode()
 
 
 @asynccontextmanager
-async def raise_curtain(directory: Path, listen: str) -> AsyncIterator[Stage]:
-    """Found a circle in ``directory`` and serve it until the block ends."""
-    told = json.loads(
-        await _tallyd(
-            *("init", str(directory), "--name", "Elm Street Circle", "--json"),
-            *("--address", "elm-street.example", "--listen", listen, "--ceiling", "100"),
-        )
-    )
-    log = (directory / "node.log").open("wb")
-    process = await asyncio.create_subprocess_exec(
-        _program(), "serve", str(directory), stdout=PIPE, stderr=log, start_new_session=True
-    )
-    try:
-        yield Stage(await _address(process, directory), directory, told["invitation"])
-    finally:
-        log.close()
-        await _end(process)
+async def raise_curtain(
+    directory: Path, port: int, database: str | None, name: str, address: str, *options: str
+) -> AsyncIterator[Stage]:
+    """Found a circle in ``directory``, reached at ``port`` unless that is taken, and serve it
+    until the block ends. ``options`` go to ``tallyd init``. Raises DemoFailed."""
+    async with open_gate(port) as gate:
+        stage = Stage(directory, gate, database=database)
+        await stage.found(name, address, *options)
+        try:
+            await stage.serve()
+            yield stage
+        finally:
+            await stage.end()
 
 
 async def _address(process: Process, directory: Path) -> str:
+    """Where a node that starts says that it serves. Raises DemoFailed."""
     assert process.stdout is not None
     try:
         line = await asyncio.wait_for(process.stdout.readline(), START_SECONDS_MAX)
     except TimeoutError:
         line = b""
     if b" at " not in line:
-        raise DemoFailed(f"the node did not start; {directory / 'node.log'} says why")
+        said = _last_line((directory / "node.log").read_bytes())
+        raise DemoFailed(f"the node in {directory.name} did not start; it said: {said}")
     return line.decode().rsplit(" ", 1)[1].strip()
 
 
-async def _end(process: Process) -> None:
-    with suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), STOP_SECONDS_MAX)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+def _last_line(said: bytes) -> str:
+    return said.decode(errors="replace").strip().rpartition("\n")[2].rstrip(".")

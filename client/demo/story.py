@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import os
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from client.address import Invitation
 from client.answers import Declined, Submission
 from client.demo.narrator import Narrator
-from client.demo.stage import Stage
+from client.demo.neighbourhood import Circle
 from client.drafts import Draft, Signatory
 from client.errors import DemoFailed, NodeRefused
-from client.joining import join
-from client.keystore import KeyStore
-from client.member import Member, open_member, unix_ms
+from client.member import Member, unix_ms
 from client.receipts import Proved, verify_kept
 from ledger import keys
 from ledger.amount import Unit, format_amount
 from ledger.orders import Hold, Invite, Pay, Sell, Settle
-from ledger.paper import INVITATION_BYTES, invitation_seed, read_code
+from ledger.paper import INVITATION_BYTES, invitation_seed
 
 NEIGHBOURS = {
     "bob": "Bob Baker",
@@ -44,12 +41,15 @@ WEEK_MS = 7 * 24 * 3600 * 1000
 class Story:
     """What has happened so far, and who takes part."""
 
-    stage: Stage
+    circle: Circle
     folder: Path
     narrator: Narrator
-    people: dict[str, Member] = field(default_factory=dict)
     refused: int = 0
     verified: int = 0
+
+    @property
+    def people(self) -> dict[str, Member]:
+        return self.circle.people
 
     @property
     def unit(self) -> Unit:
@@ -75,15 +75,12 @@ async def play(story: Story, stack: AsyncExitStack) -> None:
 
 
 async def _enter(story: Story, stack: AsyncExitStack, handle: str, name: str, code: bytes) -> None:
-    store = KeyStore(story.folder / handle)
-    await join(store, Invitation(story.stage.url, code), handle, name)
-    story.people[handle] = await stack.enter_async_context(open_member(store))
+    await story.circle.enter(stack, story.folder / handle, handle, name, code)
 
 
 async def _join_coordinator(story: Story, stack: AsyncExitStack) -> None:
     story.narrator.chapter("A circle begins")
-    code = read_code(story.stage.invitation, INVITATION_BYTES)
-    await _enter(story, stack, "ann", "Ann Archer", code)
+    await story.circle.enter_coordinator(stack, story.folder / "ann", "ann", "Ann Archer")
     story.narrator.event("Ann joins with the first invitation, and is its coordinator.")
 
 

@@ -262,7 +262,7 @@ def decide_defer(case: Case, defer: Defer) -> Decision:
     if transit is None or account.number == SUSPENSE:
         raise HoldLocked(hold.index, "it waits for no other circle")
     if case.now < transit.since + DEFER_MS:
-        raise HoldLocked(hold.index, f"the other circle has until {transit.since + DEFER_MS}")
+        raise HoldLocked(hold.index, "the other circle has three days to answer")
     moves = (Move(account.number, 0, -hold.amount), Move(SUSPENSE, 0, hold.amount))
     changes: tuple[Change, ...] = (
         PutHold(replace(hold, account=SUSPENSE)),

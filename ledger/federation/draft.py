@@ -83,6 +83,7 @@ class Draft:
         """Resolve a hold: into debt when it was committed, else into nothing."""
         link = self.link(hold.link)
         debt = hold.amount if committed else 0
+        link = replace(link, rounding=link.rounding + (hold.gain if committed else 0))
         if hold.incoming:
             link = replace(
                 link,

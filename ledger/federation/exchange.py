@@ -12,11 +12,10 @@ from typing import NamedTuple
 from ledger import codec, keys
 from ledger.codec import array_of, binary, integer, one_of
 from ledger.errors import MalformedObject
-from ledger.federation.message import MESSAGE_BYTES_MAX, STATEMENT_BYTES_MAX
+from ledger.federation.message import MESSAGE_BYTES_MAX, RUN_MAX, STATEMENT_BYTES_MAX
 from ledger.federation.payment import SEALED_BYTES_MAX
 
 PATH = "/peer/v1/exchange"
-MESSAGES_MAX = 64
 EXCHANGE_BYTES_MAX = 384 * 1024
 NONCE_BYTES = 16
 CLOCKS_MS_MAX = 15 * 60 * 1000
@@ -51,7 +50,7 @@ _EXCHANGE = codec.record(
     messages=array_of(
         codec.record(wire=binary(1, 2 * MESSAGE_BYTES_MAX), sealed=binary(0, SEALED_BYTES_MAX)),
         0,
-        MESSAGES_MAX,
+        RUN_MAX,
     ),
 )
 _SIGNED = codec.record(body=binary(1, EXCHANGE_BYTES_MAX), signature=binary(keys.SIGNATURE_BYTES))

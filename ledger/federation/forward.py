@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ledger.federation.agreement import link_id, worth_at_most
 from ledger.federation.draft import Draft
-from ledger.federation.link import Link, LinkHold, Transit, Way
+from ledger.federation.link import Link, Transit, Way, make_hold
 from ledger.federation.message import Prepare
 
 
@@ -41,8 +41,7 @@ def forward(draft: Draft, transit: Transit, way: Way, value: int) -> str | None:
     key = link.id, transit.payment
     if key in draft.state.link_holds or transit.came_from == link.id:
         return "seen"
-    worth = worth_at_most(link.ours, amount)
-    draft.hold(LinkHold(link.id, transit.payment, False, amount, worth, draft.now))
+    draft.hold(make_hold(link, transit.payment, False, amount, draft.now))
     draft.put_transit(replace(transit, outgoing=link.id))
     draft.send(link.id, Prepare(transit.header, amount, tuple(onward)))
     return None

@@ -24,16 +24,16 @@ from ledger.characters import is_printable
 from ledger.charter import Certificate, open_certificate
 from ledger.codec import array_of, ascii_text, binary, integer, one_of
 from ledger.errors import MalformedObject
+from ledger.federation.message import STATEMENT_BYTES_MAX, Statement, open_statement
 from ledger.keys import GOSSIP, HASH_BYTES, KEY_BYTES, SIGNATURE_BYTES
 
 PERIOD_MS = 10 * 60 * 1000
 """A circle issues at most one bulletin in each such period."""
 
-ENVELOPE_BYTES_MAX = 24 * 1024
+ENVELOPE_BYTES_MAX = 32 * 1024
 ANNOUNCEMENT_BYTES_MAX = 2048
 CONFLICT_BYTES_MAX = 2 * ENVELOPE_BYTES_MAX + ANNOUNCEMENT_BYTES_MAX + 16
 LINKS_MAX = 64
-STATEMENT_BYTES_MAX = 512
 CHECKPOINT_BYTES_MAX = 4096
 VERSION_MAX = 2**32 - 1
 """The largest epoch and the largest number: each has four bytes in an item."""
@@ -105,12 +105,14 @@ class Unit(NamedTuple):
 class LinkPosition(NamedTuple):
     """A link as its owner shows it.
 
-    ``statement`` is the link's latest state with both signatures, not looked into here. The rate
-    is the issuer's own: numerator and denominator as in the agreement. ``inward`` is what the peer
-    may still send through the issuer, ``outward`` what the issuer may still send to the peer.
+    ``unit`` is what it counts in, as in the agreement. ``statement`` is the link's latest state
+    with both signatures, not looked into here. The rate is the issuer's own: numerator and
+    denominator as in the agreement. ``inward`` is what the peer may still send through the issuer,
+    ``outward`` what the issuer may still send to the peer.
     """
 
     peer: bytes
+    unit: bytes
     statement: bytes
     numerator: int
     denominator: int
@@ -147,6 +149,7 @@ _CONFLICT = codec.record(
 )
 _LINK = codec.record(
     peer=binary(HASH_BYTES),
+    unit=binary(1, 40),
     statement=binary(0, STATEMENT_BYTES_MAX),
     numerator=integer(1),
     denominator=integer(1),
@@ -274,8 +277,9 @@ def parse_bulletin(body: bytes) -> Bulletin:
 def _check_bulletin(bulletin: Bulletin) -> None:
     try:
         bulletin.checkpoint.decode()
-        if not is_printable(bulletin.unit.name.decode()):
-            raise MalformedObject("bulletin", "its unit's name has characters that do not print")
+        names = (bulletin.unit.name, *(link.unit for link in bulletin.links))
+        if not all(is_printable(name.decode()) for name in names):
+            raise MalformedObject("bulletin", "a unit's name has characters that do not print")
     except UnicodeDecodeError:
         raise MalformedObject("bulletin", "a text in it is not UTF-8") from None
     peers = [link.peer for link in bulletin.links]
@@ -283,6 +287,36 @@ def _check_bulletin(bulletin: Bulletin) -> None:
         raise MalformedObject(
             "bulletin", "its links are not in the order of their peers, each once"
         )
+
+
+# --- statements of links --------------------------------------------------------------------------
+
+
+class Joined(NamedTuple):
+    """A link's statement with the signatures of both its circles."""
+
+    body: bytes
+    low: bytes
+    high: bytes
+
+
+_JOINED = codec.record(
+    body=binary(1, STATEMENT_BYTES_MAX),
+    low=binary(SIGNATURE_BYTES),
+    high=binary(SIGNATURE_BYTES),
+)
+
+
+def read_joined(data: bytes) -> Joined:
+    """Parse what a bulletin has as a link's statement, unverified. Raises MalformedObject."""
+    return Joined._make(codec.decode(data, _JOINED, STATEMENT_BYTES_MAX, "joined statement"))
+
+
+def open_joined(data: bytes, low_key: bytes, high_key: bytes) -> Statement:
+    """Parse and verify it with both link keys. Raises MalformedObject, InvalidSignature."""
+    body, low, high = read_joined(data)
+    keys.verify(keys.STATEMENT, body, high, high_key)
+    return open_statement(codec.encode((body, low)), low_key)
 
 
 # --- conflicts ------------------------------------------------------------------------------------

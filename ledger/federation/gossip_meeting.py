@@ -1,9 +1,10 @@
 """How two nodes carry gossip to each other over HTTP (protocol.md, "Meetings").
 
-A request has one message of an exchange and its answer the next, or nothing where there is nothing
-to say. Each is signed as a whole with the link key that the agreement names: whoever else has
-something to pass on has to find a neighbour for it. What is inside proves itself, and to take it
-twice is harmless.
+A request has one message of an exchange and its answer the next; the answer is empty where there is
+nothing to say. Each is signed as a whole, for its receiver, with the link key that the agreement
+names: whoever else has something to pass on has to find a neighbour for it. What is inside proves
+itself, and to take it twice is harmless. Silence proves nothing, and is not signed: whoever could
+forge it could as well cut the line.
 """
 
 from __future__ import annotations
@@ -23,13 +24,11 @@ MEETING_BYTES_MAX = MESSAGE_BYTES_MAX
 
 class Said(NamedTuple):
     """``part`` is "gossip-request" or "gossip-answer"; an answer has its request's ``nonce``.
-    ``at`` is the sender's clock (Unix milliseconds); ``message`` one of an exchange, or b"" in an
-    answer with which it is over.
+    ``at`` is the sender's clock (Unix milliseconds); ``message`` one of an exchange.
     """
 
     part: str
     sender: bytes
-    receiver: bytes
     nonce: bytes
     at: int
     message: bytes
@@ -39,18 +38,18 @@ _hash = binary(keys.HASH_BYTES)
 _SAID = codec.record(
     part=one_of("gossip-request", "gossip-answer"),
     sender=_hash,
-    receiver=_hash,
     nonce=binary(NONCE_BYTES),
     at=integer(0),
-    message=binary(0, MEETING_BYTES_MAX),
+    message=binary(1, MEETING_BYTES_MAX),
 )
 _SIGNED = codec.record(body=binary(1, MEETING_BYTES_MAX), signature=binary(keys.SIGNATURE_BYTES))
 
 
-def sign_said(said: Said, link_seed: bytes) -> bytes:
+def sign_said(said: Said, receiver: bytes, link_seed: bytes) -> bytes:
     """The bytes of a request's or an answer's body. Raises MalformedObject for one too long."""
     body = codec.write(said, _SAID, MEETING_BYTES_MAX, "gossip")
-    wire = codec.encode((body, keys.sign(keys.EXCHANGE, body, link_seed)))
+    signature = keys.sign(keys.EXCHANGE, codec.encode((body, receiver)), link_seed)
+    wire = codec.encode((body, signature))
     if len(wire) > MEETING_BYTES_MAX:
         raise MalformedObject("gossip", f"{len(wire)} bytes are over the limit")
     return wire
@@ -66,14 +65,16 @@ def read_said(wire: bytes) -> tuple[Said, bytes, bytes]:
     return Said._make(fields), body, signature
 
 
-def verify_said(said: Said, body: bytes, signature: bytes, expected: Said, link_key: bytes) -> None:
-    """Check who said it, to whom and when: as ``expected`` has part, sender, receiver and nonce,
-    and at most CLOCKS_MS_MAX from its ``at``.
+def verify_said(
+    said: Said, body: bytes, signature: bytes, expected: Said, receiver: bytes, link_key: bytes
+) -> None:
+    """Check who said it, to whom and when: to ``receiver``, as ``expected`` has part, sender and
+    nonce, and at most CLOCKS_MS_MAX from its ``at``.
 
     Raises InvalidSignature, MalformedObject.
     """
-    keys.verify(keys.EXCHANGE, body, signature, link_key)
-    if said[:4] != expected[:4]:
+    keys.verify(keys.EXCHANGE, codec.encode((body, receiver)), signature, link_key)
+    if said[:3] != expected[:3]:
         raise MalformedObject("gossip", "it is between others, or another one's answer")
     if abs(said.at - expected.at) > CLOCKS_MS_MAX:
         raise MalformedObject(

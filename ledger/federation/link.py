@@ -9,18 +9,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ledger.federation.agreement import Agreement, Party, link_id, open_agreement
+from ledger.federation.agreement import (
+    Agreement,
+    Party,
+    link_id,
+    open_agreement,
+    worth_at_least,
+    worth_at_most,
+)
 from ledger.federation.message import (
     FIRST,
     Content,
     Statement,
     message_hash,
     write_message,
+    write_wire,
 )
 
-LINK_STATUSES = ("open", "suspended", "frozen", "lost", "left")
+MILLION = 1_000_000
+LINK_STATUSES = ("open", "suspended", "frozen", "lost")
 """Open; no new payments by our wish; none because the peer's records contradict ours; nothing at
-all because ours are older than what we signed; ended."""
+all because ours are older than what we signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +47,13 @@ class Link:
     ``account`` is the mirror account in our ledger; ``agreement`` the wire form of ``terms``.
     ``owed`` is what the peer owes us, negative when we owe; ``incoming`` what it may come to owe by
     payments under way, ``outgoing`` what we may, ``incoming_count`` and ``outgoing_count`` how many
-    those are. ``acked`` is the last of our messages that the peer is known to have. ``rounding`` is
-    what rounding left with us so far, in millionths of our minor unit. ``agreed`` is the newest
-    statement by which the peer confirmed our books, as it signed it, or b"". ``may_owe`` is the
-    most that we may owe, ``may_be_owed`` the peer. ``proposed`` and ``offered`` are the agreements,
-    [body, signature], that we and the peer signed and the other has not yet, or b"".
+    those are. ``acked`` is the last of our messages that the peer's newest statement has.
+    ``rounding`` is what rounding left with us so far, in millionths of our minor unit. ``agreed``
+    is the newest statement by which the peer confirmed our books, as it signed it, or b"".
+    ``may_owe`` is the most that we may owe, ``may_be_owed`` the peer. ``proposed`` and ``offered``
+    are the agreements, [body, signature], that we and the peer signed and the other has not yet, or
+    b"". ``suspending`` says that we take no new payments, and that the peer cannot be told yet;
+    ``left`` that one of us ended the agreement.
     """
 
     id: bytes
@@ -67,6 +78,8 @@ class Link:
     may_be_owed: int = 0
     proposed: bytes = b""
     offered: bytes = b""
+    suspending: bool = False
+    left: bool = False
 
     @property
     def ours(self) -> Party:
@@ -89,15 +102,24 @@ class Link:
     @property
     def takes_payments(self) -> bool:
         """Whether neither side wants new payments kept off the link."""
-        return self.status == "open" and not self.peer_suspended
+        wanted = not (self.left or self.suspending or self.peer_suspended)
+        return wanted and self.status == "open"
+
+    @property
+    def standing(self) -> str:
+        """Its status as people are told it: one of LINK_STATUSES, or "left"."""
+        if self.left and self.status != "lost":
+            return "left"
+        return "suspended" if self.suspending and self.status == "open" else self.status
 
 
 @dataclass(frozen=True, slots=True)
 class LinkHold:
     """An open hold on a link: ``incoming`` when the peer may come to owe us ``amount``.
 
-    ``value`` is what it is worth in our minor units, at the rate of when it was made; ``since`` is
-    its log time.
+    ``value`` is what it is worth in our minor units, at the rate of when it was made, and ``gain``
+    what rounding leaves with us, in millionths of one, if it is committed; ``since`` is its log
+    time.
     """
 
     link: bytes
@@ -105,6 +127,7 @@ class LinkHold:
     incoming: bool
     amount: int
     value: int
+    gain: int
     since: int
 
 
@@ -167,14 +190,14 @@ class PutTransit:
 
 @dataclass(frozen=True, slots=True)
 class PutMessage:
-    """A message of a link, ``sent`` by us or received. ``wire`` is its signed form; of ours it is
-    b"" until the node has signed it."""
+    """A message of a link, ``sent`` by us or received. ``wire`` is [body, signature]; it has a
+    signature where it came as the last of a run. Ours are signed as they are sent."""
 
     link: bytes
     sent: bool
     seq: int
     body: bytes
-    wire: bytes = b""
+    wire: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,13 +228,25 @@ def new_link(circle: bytes, account: int, agreement: bytes) -> Link:
     )
 
 
+def make_hold(link: Link, payment: bytes, incoming: bool, amount: int, now: int) -> LinkHold:
+    """A hold at the rate that is agreed now."""
+    value = (worth_at_least if incoming else worth_at_most)(link.ours, amount)
+    gain = rounded(link.ours, amount, value)
+    return LinkHold(link.id, payment, incoming, amount, value, gain if incoming else -gain, now)
+
+
+def rounded(party: Party, amount: int, value: int) -> int:
+    """How much more ``amount`` is worth than ``value`` minor units, in millionths, rounded down."""
+    return amount * party.own * MILLION // party.linked - value * MILLION
+
+
 def next_message(link: Link, content: Content) -> tuple[Link, PutMessage]:
     """The link after our next message, and that message."""
     seq = link.sent.seq + 1
     body = write_message(link.id, link.circle, link.peer, seq, link.sent.hash, content)
     return (
         replace(link, sent=End(seq, message_hash(body))),
-        PutMessage(link.id, True, seq, body),
+        PutMessage(link.id, True, seq, body, write_wire(body)),
     )
 
 

@@ -1,5 +1,5 @@
-"""What two circles send each other over their link: numbered, chained, signed messages, and
-statements of where the link stands (protocol.md, "Links").
+"""What two circles send each other over their link: numbered, chained messages, of which each run
+is signed, and statements of where the link stands (protocol.md, "Links").
 
 Each direction has its own numbers and its own chain. A statement is about a pair of numbers: both
 circles make the same bytes of it, so that two different ones convict whoever signed both.
@@ -7,15 +7,22 @@ circles make the same bytes of it, so that two different ones convict whoever si
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from ledger import codec, keys
-from ledger.codec import binary, integer, one_of
+from ledger.codec import array_of, binary, integer, one_of
+from ledger.errors import MalformedObject
 from ledger.federation.agreement import AGREEMENT_BYTES_MAX
 from ledger.federation.payment import CYCLE_MAX, HEADER_BYTES_MAX
 
 MESSAGE_BYTES_MAX = 2600
 STATEMENT_BYTES_MAX = 512
+RUN_MAX = 64
+"""Messages in a run: what one exchange carries, signed as one."""
+
+RUN_BYTES_MAX = RUN_MAX * (MESSAGE_BYTES_MAX + 80)
 FIRST = bytes(32)
 """Stands for the message before a direction's first."""
 
@@ -66,13 +73,32 @@ class Accept(NamedTuple):
     signature: bytes
 
 
+class Withdraw(NamedTuple):
+    """The sender asks to have its proposal of this hash declined, unless it is accepted already."""
+
+    agreement: bytes
+
+
+class Decline(NamedTuple):
+    """The receiver's proposal of this hash is not accepted, and never will be."""
+
+    agreement: bytes
+
+
 class Suspend(NamedTuple):
     """The sender takes no new payments (1), or does again (0); those under way are resolved."""
 
     suspended: int
 
 
-Content = Prepare | Commit | Release | Raise | Propose | Accept | Suspend
+class Leave(NamedTuple):
+    """The sender ends the agreement of this number, when nothing is owed and nothing under way."""
+
+    number: int
+
+
+Terms = Raise | Propose | Accept | Withdraw | Decline | Suspend | Leave
+Content = Prepare | Commit | Release | Terms
 
 REASONS = (
     "suspended",
@@ -81,12 +107,14 @@ REASONS = (
     "seen",
     "value",
     "route",
+    "sealed",
     "payee",
     "given-up",
 )
 """Why a creditor released: no payments are taken; a limit of this link or the next; too late, or
 too long ahead; the payment passed here before; less than it must be worth; no such link onward; the
-decider will not have it; a coordinator let it go at the circle's own risk."""
+sealed part is not the header's; the decider will not have it, which is its decision; a coordinator
+let it go at the circle's own risk."""
 
 
 class Message(NamedTuple):
@@ -141,7 +169,10 @@ _CONTENTS: dict[str, tuple[type[Content], codec.Shape]] = {
         codec.record(agreement=binary(1, AGREEMENT_BYTES_MAX), signature=_signature),
     ),
     "accept": (Accept, codec.record(agreement=_hash, signature=_signature)),
+    "withdraw": (Withdraw, codec.record(agreement=_hash)),
+    "decline": (Decline, codec.record(agreement=_hash)),
     "suspend": (Suspend, codec.record(suspended=integer(0, 1))),
+    "leave": (Leave, codec.record(number=integer(1))),
 }
 _KINDS = {made: kind for kind, (made, _) in _CONTENTS.items()}
 _MESSAGE = codec.record(
@@ -164,7 +195,9 @@ _STATEMENT = codec.record(
     low_held=integer(0),
     high_held=integer(0),
 )
-_SIGNED = codec.record(body=binary(1, MESSAGE_BYTES_MAX), signature=_signature)
+_SIGNED = codec.record(body=binary(1, STATEMENT_BYTES_MAX), signature=_signature)
+_WIRE = codec.record(body=binary(1, MESSAGE_BYTES_MAX), signature=binary(0, keys.SIGNATURE_BYTES))
+_RUN = array_of(binary(1, 2 * MESSAGE_BYTES_MAX), 1, RUN_MAX)
 
 
 def write_message(
@@ -190,22 +223,61 @@ def message_hash(body: bytes) -> bytes:
     return keys.object_id(keys.MESSAGE, body)
 
 
-def sign_message(body: bytes, link_seed: bytes) -> bytes:
-    """The wire form: [body, signature of the sender's link key]."""
-    return codec.encode((body, keys.sign(keys.MESSAGE, body, link_seed)))
-
-
-def open_message(wire: bytes, link_key: bytes) -> bytes:
-    """The body of a message that the link key signed. Raises MalformedObject, InvalidSignature."""
-    body, signature = codec.decode(wire, _SIGNED, 2 * MESSAGE_BYTES_MAX, "signed link message")
-    keys.verify(keys.MESSAGE, body, signature, link_key)
-    return bytes(body)
+def write_wire(body: bytes, signature: bytes = b"") -> bytes:
+    """The wire form: [body, signature of the sender's link key], the latter empty for a message
+    that another of its run follows."""
+    return codec.encode((body, signature))
 
 
 def body_of(wire: bytes) -> bytes:
-    """The body of a message that we signed or verified before. Raises MalformedObject."""
-    body, _ = codec.decode(wire, _SIGNED, 2 * MESSAGE_BYTES_MAX, "signed link message")
-    return bytes(body)
+    """The body of a message, whether it is signed or not. Raises MalformedObject."""
+    return _read_wire(wire)[0]
+
+
+def _read_wire(wire: bytes) -> tuple[bytes, bytes]:
+    body, signature = codec.decode(wire, _WIRE, 2 * MESSAGE_BYTES_MAX, "link message")
+    if len(signature) not in (0, keys.SIGNATURE_BYTES):
+        raise MalformedObject("link message", f"a signature has {keys.SIGNATURE_BYTES} bytes")
+    return body, signature
+
+
+def sign_run(wires: Sequence[bytes], link_seed: bytes) -> tuple[bytes, ...]:
+    """Messages that follow each other, the last one signed, and by the chain of hashes all."""
+    if not wires:
+        return ()
+    last = body_of(wires[-1])
+    return (*wires[:-1], write_wire(last, keys.sign(keys.MESSAGE, last, link_seed)))
+
+
+def open_run(wires: Sequence[bytes], link_key: bytes) -> list[tuple[bytes, Message, Content]]:
+    """The bodies of a run, parsed: each names the one before, and the link key signed the last.
+
+    Raises MalformedObject, InvalidSignature.
+    """
+    run = []
+    signature = b""
+    for wire in wires:
+        if signature:
+            raise MalformedObject("run of messages", "one before its last is signed")
+        body, signature = _read_wire(wire)
+        run.append((body, *read_message(body)))
+    for (before, _, _), (_, message, _) in pairwise(run):
+        if message.previous != message_hash(before):
+            raise MalformedObject("run of messages", "they do not follow each other")
+    if run:
+        keys.verify(keys.MESSAGE, run[-1][0], signature, link_key)
+    return run
+
+
+def encode_run(wires: Sequence[bytes]) -> bytes:
+    """A run as evidence: what its first message says, its sender signed."""
+    return codec.encode(tuple(wires))
+
+
+def decode_run(data: bytes) -> tuple[bytes, ...]:
+    """The messages of a run in their wire form, no signature verified. Raises MalformedObject."""
+    wires: tuple[bytes, ...] = codec.decode(data, _RUN, RUN_BYTES_MAX, "run of messages")
+    return wires
 
 
 def encode_statement(statement: Statement) -> bytes:

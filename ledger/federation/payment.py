@@ -6,6 +6,7 @@ Circles on the way see the header only; payer, payee and text are sealed to the 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b, sha256
 from typing import NamedTuple
 
@@ -92,6 +93,8 @@ def encode_header(header: PaymentHeader) -> bytes:
     return codec.write(header, _HEADER, HEADER_BYTES_MAX, "payment header")
 
 
+# One payment's is read at every step that it takes.
+@lru_cache(1024)
 def decode_header(data: bytes) -> PaymentHeader:
     """Parse a header. Raises MalformedObject."""
     return PaymentHeader._make(codec.decode(data, _HEADER, HEADER_BYTES_MAX, "payment header"))
@@ -107,13 +110,16 @@ def sealed_hash(sealed: bytes) -> bytes:
     return sha256(sealed).digest()
 
 
+_curve_key = lru_cache(256)(crypto_sign_ed25519_pk_to_curve25519)
+
+
 def seal(inside: Inside, decision: bytes, ephemeral: bytes) -> bytes:
     """Seal to the circle whose decision key this is: a libsodium sealed box.
 
     ``ephemeral`` is 32 random bytes for this box alone. Raises MalformedObject.
     """
     data = codec.write(inside, _INSIDE, SEALED_BYTES_MAX, "sealed part")
-    theirs = crypto_sign_ed25519_pk_to_curve25519(decision)
+    theirs = _curve_key(decision)
     ours = crypto_scalarmult_base(ephemeral)
     nonce = blake2b(ours + theirs, digest_size=24).digest()
     return ours + crypto_box_easy(data, nonce, theirs, ephemeral)
@@ -130,7 +136,7 @@ def box_keys(decision_seed: bytes) -> BoxKeys:
     """What opens that which is sealed to the decision key of this seed."""
     signing = SigningKey(decision_seed)
     return BoxKeys(
-        crypto_sign_ed25519_pk_to_curve25519(bytes(signing.verify_key)),
+        _curve_key(bytes(signing.verify_key)),
         crypto_sign_ed25519_sk_to_curve25519(signing._signing_key),
     )
 

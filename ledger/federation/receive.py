@@ -17,18 +17,13 @@ from ledger.federation import terms
 from ledger.federation.agreement import worth_at_least
 from ledger.federation.draft import Draft
 from ledger.federation.forward import forward, try_ways
-from ledger.federation.link import (
-    End,
-    Link,
-    LinkHold,
-    Transit,
-    statement_of,
-)
+from ledger.federation.link import End, Link, LinkHold, Transit, make_hold, rounded, statement_of
 from ledger.federation.message import (
     Commit,
     Prepare,
     Release,
     Statement,
+    encode_run,
     message_hash,
     read_message,
 )
@@ -44,8 +39,6 @@ from ledger.federation.step import Step, freeze
 from ledger.orders import COMMUNITY, SUSPENSE
 from ledger.state import EndHold, State
 
-MILLION = 1_000_000
-
 
 class Keys(NamedTuple):
     """The circle's own secret that a decider needs: the 32-byte seed of its decision key."""
@@ -56,20 +49,31 @@ class Keys(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A link's message as it came: ``wire`` was signed by the link's peer over ``body``.
+    """A message of a link: ``body``, and ``run``, the wire forms of it and of those that came
+    after it, which the link's peer signed.
 
     For a PREPARE to us, ``payee`` is the account that its sealed part names, or None, and
     ``personal`` the commitment of its text. ``sealed`` came beside it. ``stored`` is the hash of
-    the message that came under this number before, or b"".
+    the message that came under this number before, or b"". ``statement`` came with them.
     """
 
     link: bytes
-    wire: bytes
+    run: tuple[bytes, ...]
     body: bytes
     payee: int | None = None
     personal: tuple[bytes, ...] = ()
     sealed: bytes = b""
     stored: bytes = b""
+    statement: bytes = b""
+
+    @property
+    def wire(self) -> bytes:
+        return self.run[0]
+
+    @property
+    def proof(self) -> bytes:
+        """What shows that the peer said this."""
+        return encode_run(self.run)
 
 
 def receive(state: State, keys: Keys, received: Received, now: int) -> Step:
@@ -89,12 +93,12 @@ def receive(state: State, keys: Keys, received: Received, now: int) -> Step:
     if message.seq <= link.received.seq:
         before = link.received.hash if message.seq == link.received.seq else received.stored
         if before and hashed != before:
-            return freeze(state, link, "message", received.wire, now)
+            return _contradicted(state, link, "message", received, now)
         return Step()
     if message.seq > link.received.seq + 1:
         return Step(fault=f"message {link.received.seq + 1} comes first")
     if message.previous != link.received.hash:
-        return freeze(state, link, "message", received.wire, now)
+        return _contradicted(state, link, "message", received, now)
     draft = Draft(state, now)
     draft.took(replace(link, received=End(message.seq, hashed)), received.body, received.wire)
     match content:
@@ -105,7 +109,14 @@ def receive(state: State, keys: Keys, received: Received, now: int) -> Step:
         case Release():
             return _release(draft, link.id, content, received)
         case _:
-            return terms.take(draft, link.id, content, received.wire)
+            try:
+                return terms.take(draft, link.id, content)
+            except (MalformedObject, InvalidSignature):
+                return _contradicted(state, link, "terms", received, now)
+
+
+def _contradicted(state: State, link: Link, kind: str, received: Received, now: int) -> Step:
+    return freeze(state, link, kind, received.proof, now, received.statement)
 
 
 # --- PREPARE --------------------------------------------------------------------------------------
@@ -115,13 +126,17 @@ def _prepare(
     draft: Draft, keys: Keys, link_id: bytes, prepare: Prepare, received: Received
 ) -> Step:
     payment = payment_id(prepare.header)
+    state, before = draft.state, draft.state.links[link_id]
     try:
         header = decode_header(prepare.header)
     except MalformedObject:
-        return freeze(draft.state, draft.state.links[link_id], "message", received.wire, draft.now)
+        return _contradicted(state, before, "message", received, draft.now)
+    hold = state.link_holds.get((link_id, payment))
+    if hold is not None and hold.incoming:  # which of the two would a RELEASE end?
+        return _contradicted(state, before, "prepare", received, draft.now)
     reason = _find_fault(draft, link_id, prepare, payment, received.sealed)
     if reason is None:
-        if header.decider == draft.state.circle:
+        if header.decider == state.circle:
             return _decide(draft, keys, link_id, prepare, received)
         reason = _send_on(draft, link_id, prepare, payment, received.sealed)
     if reason is not None:
@@ -146,7 +161,7 @@ def _find_fault(
     if not now < header.deadline <= now + LIFETIME_MS_MAX:
         return "expired"
     if sealed_hash(sealed) != header.sealed:
-        return "payee"
+        return "sealed"
     return None
 
 
@@ -156,7 +171,7 @@ def _send_on(
     """Hold it here and send it to the next circle; or say why not."""
     if not prepare.onward:
         return "route"
-    worth = worth_at_least(draft.link(link_id).ours, prepare.amount)
+    hold = make_hold(draft.link(link_id), payment, True, prepare.amount, draft.now)
     transit = Transit(
         payment,
         prepare.header,
@@ -165,29 +180,34 @@ def _send_on(
         incoming=link_id,
         came_from=link_id,
     )
-    reason = forward(draft, transit, prepare.onward, worth)
+    reason = forward(draft, transit, prepare.onward, hold.value)
     if reason is None:
-        draft.hold(LinkHold(link_id, payment, True, prepare.amount, worth, draft.now))
+        draft.hold(hold)
     return reason
 
 
 def _decide(draft: Draft, keys: Keys, link_id: bytes, prepare: Prepare, received: Received) -> Step:
-    """We are the decider: the one decision on the payment is made here, and is final."""
+    """We are the decider: the one decision on the payment is made here, and is final.
+
+    What comes with too little, or is to go on from here, is not decided: it may come another way.
+    """
     state, link = draft.state, draft.link(link_id)
     header, payment = decode_header(prepare.header), payment_id(prepare.header)
     known = state.transits.get(payment)
     worth = worth_at_least(link.ours, prepare.amount)
     transit = known or Transit(payment, prepare.header, b"", draft.now, came_from=link_id)
-    if known is not None:
-        reason = None if worth >= known.most else "value"
+    if prepare.onward:
+        reason = "route"
+    elif header.decision != keys.decision or (
+        known is None and not _can_be_paid(state, received.payee, header.arrive)
+    ):
+        reason = "payee"
     else:
-        reason = _find_payee_fault(state, keys, header.decision, received.payee, header.arrive)
-        if reason is None and worth < header.arrive:
-            reason = "value"
-    if reason is not None or prepare.onward:
-        if known is None:
-            draft.put_transit(replace(transit, status="released", reason=reason or "route"))
-        draft.send(link_id, Release(payment, reason or "route"))
+        reason = "" if worth >= (known.most if known else header.arrive) else "value"
+    if reason:
+        if known is None and reason == "payee":
+            draft.put_transit(replace(transit, status="released", reason=reason))
+        draft.send(link_id, Release(payment, reason))
         return Step(changes=draft.changes())
     signature = sign_commit(payment, keys.decision_seed)
     draft.put(_owed_more(link, prepare.amount, worth if known else header.arrive))
@@ -208,19 +228,15 @@ def _decide(draft: Draft, keys: Keys, link_id: bytes, prepare: Prepare, received
 
 def _owed_more(link: Link, amount: int, booked: int) -> Link:
     """The peer owes ``amount`` more, for which ``booked`` of our minor units were booked."""
-    gained = amount * link.ours.own * MILLION // link.ours.linked - booked * MILLION
+    gained = rounded(link.ours, amount, booked)
     return replace(link, owed=link.owed + amount, rounding=link.rounding + gained)
 
 
-def _find_payee_fault(
-    state: State, keys: Keys, decision: bytes, payee: int | None, arrive: int
-) -> str | None:
+def _can_be_paid(state: State, payee: int | None, arrive: int) -> bool:
     account = None if payee is None else state.accounts.get(payee)
     if account is None or account.closed or account.kind == "link":
-        return "payee"
-    if decision != keys.decision or account.balance + arrive > account.ceiling:
-        return "payee"
-    return None
+        return False
+    return account.balance + arrive <= account.ceiling
 
 
 # --- COMMIT and RELEASE ---------------------------------------------------------------------------
@@ -237,15 +253,12 @@ def _commit(draft: Draft, link_id: bytes, commit: Commit, received: Received) ->
     transit = draft.state.transits.get(commit.payment)
     link = draft.state.links[link_id]
     if hold is None or transit is None:
-        return freeze(draft.state, link, "commit", received.wire, draft.now)
+        return _contradicted(draft.state, link, "commit", received, draft.now)
     try:
         verify_commit(transit.header, commit.signature)
     except (InvalidSignature, MalformedObject):
-        return freeze(draft.state, link, "commit", received.wire, draft.now)
+        return _contradicted(draft.state, link, "commit", received, draft.now)
     draft.end(hold, committed=True)
-    exact = hold.amount * link.ours.own * MILLION // link.ours.linked
-    after = draft.link(link_id)
-    draft.put(replace(after, rounding=after.rounding + hold.value * MILLION - exact))
     known = replace(transit, sealed=b"", outgoing=b"", status="committed", commit=commit.signature)
     waits = not draft.can_send(transit.incoming)
     draft.put_transit(replace(known, most=hold.value) if waits else replace(known, incoming=b""))
@@ -265,9 +278,6 @@ def collect(draft: Draft, transit: Transit, signature: bytes) -> LinkHold:
     """Show the COMMIT to the circle before, which owes us now."""
     before = draft.state.link_holds[transit.incoming, transit.payment]
     draft.end(before, committed=True)
-    link = draft.link(transit.incoming)
-    exact = before.amount * link.ours.own * MILLION // link.ours.linked
-    draft.put(replace(link, rounding=link.rounding + exact - before.value * MILLION))
     draft.send(transit.incoming, Commit(transit.payment, signature))
     return before
 
@@ -319,7 +329,7 @@ def _release(draft: Draft, link_id: bytes, release: Release, received: Received)
     transit = draft.state.transits.get(release.payment)
     if hold is None or transit is None:
         link = draft.state.links[link_id]
-        return freeze(draft.state, link, "release", received.wire, draft.now)
+        return _contradicted(draft.state, link, "release", received, draft.now)
     draft.end(hold, committed=False)
     transit = replace(transit, outgoing=b"", reason=release.reason)
     if transit.incoming:
@@ -357,22 +367,28 @@ def confirm(state: State, link_id: bytes, theirs: Statement, wire: bytes, now: i
     """Take the peer's signed statement: it acknowledges our messages, and it must be as ours.
 
     ``wire`` is [body, signature]. Of the same pair of numbers there is one truth; a peer that
-    knows of messages which we did not send knows a past that we have lost.
+    knows of messages which we did not send knows a past that we have lost. One that has fewer of
+    ours than it had, and no fewer of its own than we know, is an old backup that lost nothing it
+    had said: it gets ours again.
     """
     link = state.links[link_id]
     if theirs.link != link.id:
         return Step(fault="it is about another link")
     mine = statement_of(link)
     we_are_low = link.circle == link.terms.low.circle
-    acked = theirs.low_seq if we_are_low else theirs.high_seq
+    acked, said = theirs.low_seq, theirs.high_seq
+    if not we_are_low:
+        acked, said = said, acked
     if acked > link.sent.seq:
         return freeze(state, link, "past", wire, now)
     same = (theirs.low_seq, theirs.high_seq) == (mine.low_seq, mine.high_seq)
     if same and theirs != mine:
         return freeze(state, link, "statement", wire, now)
-    if acked <= link.acked and not (same and link.agreed != wire):
+    if said < link.received.seq:  # it was overtaken on the way, or tells of less than it said
+        acked = max(acked, link.acked)
+    if acked == link.acked and not (same and link.agreed != wire):
         return Step()
     draft = Draft(state, now)
     agreed = wire if same else link.agreed
-    draft.put(replace(link, acked=max(acked, link.acked), agreed=agreed))
+    draft.put(replace(link, acked=acked, agreed=agreed))
     return Step(changes=draft.changes())

@@ -8,17 +8,20 @@ from ledger.decide.verdict import Decision, Move
 from ledger.federation.draft import Draft
 from ledger.federation.receive import collect, let_go
 from ledger.federation.step import Step
+from ledger.federation.terms import tell_suspended
 from ledger.orders import COMMUNITY, SUSPENSE
 from ledger.state import State
 
 
 def resume(state: State, link_id: bytes, wire: bytes, now: int) -> Step:
-    """Tell the circle before what became of its payments while it could not be told.
+    """Tell the circle before what became of its payments while it could not be told, and that we
+    take none from it, if that is so.
 
     To be called once the link is confirmed; ``wire`` is the statement that confirmed it. What
     suspense advanced comes back to it.
     """
     draft = Draft(state, now)
+    tell_suspended(draft, link_id)
     account = state.links[link_id].account
     collected = advanced = 0
     for transit in state.transits.values():

@@ -21,6 +21,9 @@ from ledger.federation.route import WAYS_MAX, Route
 from ledger.federation.step import UNHEARD, Step
 from ledger.state import State
 
+GIVE_UP_MS = 30 * 24 * 3600 * 1000
+"""How long a payment waits for the next circle before it may be given up."""
+
 
 def send(
     state: State, now: int, hold: int, account: int, most: int, route: Route
@@ -87,12 +90,14 @@ def clear_cycle(state: State, now: int, route: Route) -> Step:
 def give_up(state: State, now: int, payment: bytes) -> Step:
     """Let go of what the circle before holds for us, while ours at the next may still become debt.
 
-    A coordinator's choice when the next circle is gone for good: whatever comes of it, suspense
-    bears it.
+    A coordinator's choice when the next circle was not heard of for a month: whatever comes of it,
+    suspense bears it.
     """
     transit = state.transits.get(payment)
     if transit is None or not (transit.incoming and transit.outgoing):
         return Step(fault="no such payment waits here between two circles")
+    if now < transit.since + GIVE_UP_MS:
+        return Step(fault="the next circle has 30 days to answer")
     draft = Draft(state, now)
     if not draft.can_send(transit.incoming):
         return Step(fault=UNHEARD)

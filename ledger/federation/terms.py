@@ -7,7 +7,7 @@ from dataclasses import replace
 from ledger import codec, keys
 from ledger.codec import AMOUNT_MAX, binary
 from ledger.decide.verdict import Decision, Move
-from ledger.errors import InvalidSignature, MalformedObject
+from ledger.errors import MalformedObject
 from ledger.federation.agreement import (
     AGREEMENT_BYTES_MAX,
     Agreement,
@@ -19,34 +19,78 @@ from ledger.federation.agreement import (
 )
 from ledger.federation.draft import Draft
 from ledger.federation.link import Link, PutLink, new_link
-from ledger.federation.message import Accept, Propose, Raise, Suspend
-from ledger.federation.step import UNHEARD, Step, freeze
+from ledger.federation.message import (
+    Accept,
+    Decline,
+    Leave,
+    Propose,
+    Raise,
+    Suspend,
+    Terms,
+    Withdraw,
+)
+from ledger.federation.step import UNHEARD, Step
 from ledger.orders import FIRST_MEMBER, FIRST_MIRROR
 from ledger.state import PutAccount, State
 
 _OFFER = codec.record(body=binary(1, AGREEMENT_BYTES_MAX), signature=binary(keys.SIGNATURE_BYTES))
 
 
-def take(
-    draft: Draft, link_id: bytes, content: Raise | Propose | Accept | Suspend, wire: bytes
-) -> Step:
-    """A message about the link, from its peer."""
+def take(draft: Draft, link_id: bytes, content: Terms) -> Step:
+    """A message about the link, from its peer.
+
+    Only who got a proposal ends it, by accepting or declining it. So a withdrawal that crosses an
+    acceptance comes too late on both sides, whatever else crosses it.
+
+    Raises MalformedObject, InvalidSignature for what contradicts what is known.
+    """
     link = draft.link(link_id)
-    try:
-        match content:
-            case Raise(owes_max):
-                draft.put(replace(link, may_owe=max(link.may_owe, owes_max)))
-            case Suspend(suspended):
-                draft.put(replace(link, peer_suspended=bool(suspended)))
-            case Propose(body, signature):
-                _check_proposal(link, decode_agreement(body))
-                keys.verify(keys.AGREEMENT, body, signature, link.theirs.link)
-                draft.put(replace(link, offered=codec.encode((body, signature))))
-            case Accept(agreement, signature):
-                draft.put(_accepted(link, agreement, signature))
-    except (MalformedObject, InvalidSignature):
-        return freeze(draft.state, draft.state.links[link_id], "terms", wire, draft.now)
+    match content:
+        case Raise(owes_max):
+            draft.put(replace(link, may_owe=max(link.may_owe, owes_max)))
+        case Suspend(suspended):
+            draft.put(replace(link, peer_suspended=bool(suspended)))
+        case Propose(body, signature):
+            _check_proposal(link, decode_agreement(body))
+            keys.verify(keys.AGREEMENT, body, signature, link.theirs.link)
+            draft.put(replace(link, offered=codec.encode((body, signature))))
+        case Accept(agreement, signature):
+            draft.put(_accepted(link, agreement, signature))
+        case Withdraw(agreement):
+            if link.offered and agreement == offer_id(link.offered):
+                _decline(draft, link)
+        case Decline(agreement):
+            if link.proposed and agreement == offer_id(link.proposed):
+                draft.put(replace(link, proposed=b""))
+        case Leave(number):
+            draft.put(_left(link, number))
     return Step(changes=draft.changes())
+
+
+def open_offer(offer: bytes) -> tuple[bytes, bytes]:
+    """The body and the signature of what was ``proposed`` or ``offered``."""
+    body, signature = codec.decode(offer, _OFFER, 2 * AGREEMENT_BYTES_MAX, "proposal")
+    return body, signature
+
+
+def offer_id(offer: bytes) -> bytes:
+    """The id of the agreement that was ``proposed`` or ``offered``."""
+    return keys.object_id(keys.AGREEMENT, open_offer(offer)[0])
+
+
+def _left(link: Link, number: int) -> Link:
+    """The peer has nothing to pay or to get; what we sent meanwhile it releases."""
+    if number != link.terms.number:
+        raise MalformedObject("link message", f"agreement {number} is not in force")
+    if link.owed or link.incoming_count:
+        raise MalformedObject("link message", "it leaves while something is owed or under way")
+    return _end(link)
+
+
+def _end(link: Link) -> Link:
+    """Whatever was suspended is no more, once there is another agreement."""
+    status = "open" if link.status == "suspended" else link.status
+    return replace(link, left=True, status=status, peer_suspended=False, suspending=False)
 
 
 def _check_proposal(link: Link, agreement: Agreement) -> None:
@@ -63,7 +107,7 @@ def _check_proposal(link: Link, agreement: Agreement) -> None:
 def _accepted(link: Link, agreement: bytes, signature: bytes) -> Link:
     if not link.proposed:
         raise MalformedObject("agreement", "nothing was proposed")
-    body, ours = codec.decode(link.proposed, _OFFER, 2 * AGREEMENT_BYTES_MAX, "proposal")
+    body, ours = open_offer(link.proposed)
     if keys.object_id(keys.AGREEMENT, body) != agreement:
         raise MalformedObject("agreement", "it is not the one that was proposed")
     return _with_terms(link, body, ours, signature)
@@ -81,6 +125,8 @@ def _with_terms(link: Link, body: bytes, ours: bytes, theirs: bytes) -> Link:
         offered=b"",
         may_owe=terms.party(link.circle).owes_max,
         may_be_owed=terms.other(link.circle).owes_max,
+        left=False,
+        peer_suspended=link.peer_suspended and not link.left,
     )
 
 
@@ -93,7 +139,10 @@ def open_link(state: State, agreement: bytes) -> Step:
     link = new_link(state.circle, number, agreement)
     if link.terms.number != 1:
         raise MalformedObject("agreement", "the first one between two circles has number 1")
-    if link.id in state.links:
+    before = state.links.get(link.id)
+    if before is not None and before.left:
+        return Step(fault="the last agreement with this circle has ended; propose new terms")
+    if before is not None:
         return Step(fault="there is an agreement with this circle already")
     if number >= FIRST_MEMBER:
         return Step(fault=f"a circle has at most {FIRST_MEMBER - FIRST_MIRROR} neighbours")
@@ -107,16 +156,56 @@ def open_link(state: State, agreement: bytes) -> Step:
 
 
 def suspend(state: State, link_id: bytes, suspended: bool, now: int) -> Step:
-    """Take no new payments over the link, or take them again."""
+    """Take no new payments over the link, or take them again.
+
+    From a peer that is not to be heard none are taken at once: it is told when it is heard again.
+    """
     draft = Draft(state, now)
     link = draft.link(link_id)
-    wanted = "suspended" if suspended else "open"
-    if link.status == wanted or link.status not in ("open", "suspended"):
-        return Step(fault=f"the link is {link.status}")
+    if link.left or link.status not in ("open", "suspended"):
+        return Step(fault=f"the link is {link.standing}")
+    if (link.standing == "suspended") == suspended:
+        return Step(fault=f"the link is {link.standing}")
+    if link.suspending and not suspended:
+        draft.put(replace(link, suspending=False))
+    elif draft.can_send(link_id):
+        draft.put(replace(link, status="suspended" if suspended else "open"))
+        draft.send(link_id, Suspend(int(suspended)))
+    elif suspended:
+        draft.put(replace(link, suspending=True))
+    else:
+        return Step(fault=UNHEARD)
+    return Step(changes=draft.changes())
+
+
+def tell_suspended(draft: Draft, link_id: bytes) -> None:
+    """Tell a peer that is heard again what it could not be told."""
+    link = draft.link(link_id)
+    if link.suspending and link.status == "open":
+        draft.put(replace(link, status="suspended", suspending=False))
+        draft.send(link_id, Suspend(1))
+
+
+def leave(state: State, link_id: bytes, now: int) -> Step:
+    """End the agreement, when nothing is owed and nothing under way. It needs us alone."""
+    draft = Draft(state, now)
+    link = draft.link(link_id)
+    if link.left:
+        return Step(fault="the agreement has ended already")
+    if link.incoming_count or link.outgoing_count:
+        waiting = link.incoming_count + link.outgoing_count
+        return Step(fault=f"{waiting} payments are still under way")
+    if link.owed:
+        debtor = "the peer still owes" if link.owed > 0 else "this circle still owes"
+        return Step(fault=f"{debtor} {abs(link.owed)} {link.terms.unit.decode()}")
     if not draft.can_send(link_id):
         return Step(fault=UNHEARD)
-    draft.put(replace(link, status=wanted))
-    draft.send(link_id, Suspend(int(suspended)))
+    if link.proposed:  # were it accepted meanwhile, one side would have left and the other not
+        return Step(fault="our last proposal is still with the peer; withdraw it first")
+    if link.offered:
+        _decline(draft, link)
+    draft.put(_end(draft.link(link_id)))
+    draft.send(link_id, Leave(link.terms.number))
     return Step(changes=draft.changes())
 
 
@@ -124,6 +213,8 @@ def allow(state: State, link_id: bytes, owes_max: int, now: int) -> Step:
     """Let the peer owe us more. It needs us alone, and cannot be taken back alone."""
     draft = Draft(state, now)
     link = draft.link(link_id)
+    if link.left:
+        return Step(fault="the agreement has ended")
     if not draft.can_send(link_id):
         return Step(fault=UNHEARD)
     if link.proposed:  # were it accepted meanwhile, each side would keep another limit
@@ -170,8 +261,37 @@ def accept(state: State, link_id: bytes, seed: bytes, now: int) -> Step:
         return Step(fault="the peer proposed nothing")
     if link.proposed and link.circle == link.terms.low.circle:
         return Step(fault="our own proposal is with the peer, and comes first")
-    body, theirs = codec.decode(link.offered, _OFFER, 2 * AGREEMENT_BYTES_MAX, "proposal")
+    body, theirs = open_offer(link.offered)
     ours = sign_agreement(body, seed)
     draft.put(_with_terms(link, body, ours, theirs))
     draft.send(link_id, Accept(keys.object_id(keys.AGREEMENT, body), ours))
     return Step(changes=draft.changes())
+
+
+def withdraw(state: State, link_id: bytes, now: int) -> Step:
+    """Ask the peer to decline our proposal. It may have accepted it already, and then it holds."""
+    draft = Draft(state, now)
+    link = draft.link(link_id)
+    if not draft.can_send(link_id):
+        return Step(fault=UNHEARD)
+    if not link.proposed:
+        return Step(fault="nothing of ours is proposed")
+    draft.send(link_id, Withdraw(offer_id(link.proposed)))
+    return Step(changes=draft.changes())
+
+
+def decline(state: State, link_id: bytes, now: int) -> Step:
+    """Do not agree to what the peer proposed: it may propose something else."""
+    draft = Draft(state, now)
+    link = draft.link(link_id)
+    if not draft.can_send(link_id):
+        return Step(fault=UNHEARD)
+    if not link.offered:
+        return Step(fault="the peer proposed nothing")
+    _decline(draft, link)
+    return Step(changes=draft.changes())
+
+
+def _decline(draft: Draft, link: Link) -> None:
+    draft.put(replace(link, offered=b""))
+    draft.send(link.id, Decline(offer_id(link.offered)))

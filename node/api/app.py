@@ -43,6 +43,8 @@ from node.api import (
     wellknown,
     witness,
 )
+from node.api.calendar_endpoints import CALENDAR_ENDPOINTS
+from node.api.directory_endpoints import DIRECTORY_ENDPOINTS
 from node.circle import Circle
 from node.errors import (
     BodyTooLarge,
@@ -81,7 +83,7 @@ V1 = "/api/v1"
 
 DESCRIPTION = (
     "The ledger of one circle. Whatever moves tokens is an order that a device signed; "
-    "everything else reads. The bytes are described in protocol.md."
+    "everything else reads, or is beside the ledger. The bytes are described in protocol.md."
 )
 VERDICTS = (*every_error(Unacceptable), *every_error(Refused))
 
@@ -291,9 +293,11 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         tags=("requests",),
         raises=(NotFound,),
     ),
+    *DIRECTORY_ENDPOINTS,
     endpoint(
         "GET", f"{V1}/audit/entries", audit.audit_entries, tags=("audit",), raises=(NotYours,)
     ),
+    *CALENDAR_ENDPOINTS,
     endpoint("GET", "/", pages.get_front_page, produces={HTML: str}, documented=False),
     endpoint("GET", "/join", pages.get_join_page, produces={HTML: str}, documented=False),
     endpoint("GET", "/pay", pages.get_pay_page, produces={HTML: str}, documented=False),

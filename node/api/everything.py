@@ -14,7 +14,11 @@ from node.http.reply import Reply
 
 
 class Everything(Model):
-    """A person's name, offices, accounts, devices, mandates, sessions, texts and statements."""
+    """A person's name, offices, accounts, devices, mandates, sessions, texts and statements.
+
+    Also what they told of themselves, offer and want; whom they blocked, for them alone;
+    what they host, and what they answered to events.
+    """
 
     person: int
     handle: str | None
@@ -26,8 +30,16 @@ class Everything(Model):
     holds: list[dict[str, Any]]
     sessions: list[dict[str, Any]]
     verdicts: list[dict[str, Any]]
+    profile: list[dict[str, Any]]
+    vetting: list[dict[str, Any]]
+    blocks: list[dict[str, Any]]
+    listings: list[dict[str, Any]]
+    complaints: list[dict[str, Any]]
     texts: list[dict[str, Any]]
     requests: list[dict[str, Any]]
+    calendar_feed: bool
+    events: list[dict[str, Any]]
+    rsvps: list[dict[str, Any]]
     statements: list[dict[str, Any]]
 
 
@@ -35,4 +47,5 @@ async def get_everything(state: Circle, session: Session, person: Number) -> Rep
     """All that is held on a person, for themselves and for coordinators."""
     if session.person != person and not session.is_coordinator:
         raise NotYours("what is held on somebody else")
-    return Reply(await export_person(state.pool.acquire, person))
+    own = session.person == person
+    return Reply(await export_person(state.pool.acquire, person, with_blocks=own))

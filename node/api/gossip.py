@@ -35,7 +35,7 @@ class TotalsView(Model):
 
 
 class LinkView(Model):
-    """A link as one side shows it: ``own`` of its minor units are worth ``linked`` of the link's.
+    """A link as one side shows it: ``own`` of its minor units are worth ``linked`` of ``unit``.
 
     ``room_in`` is the most that the other may still send to it in one payment, ``room_out`` the
     most that it may; in the link's unit. ``statement`` is where the link stood with both circles'
@@ -43,6 +43,7 @@ class LinkView(Model):
     """
 
     circle: str
+    unit: str
     own: int
     linked: int
     room_in: int
@@ -148,6 +149,7 @@ def _links(said: Bulletin) -> list[LinkView]:
     return [
         LinkView(
             circle=link.peer.hex(),
+            unit=link.unit.decode(),
             own=link.numerator,
             linked=link.denominator,
             room_in=link.inward,

@@ -69,7 +69,8 @@ class PeerView(Model):
     """How this circle stands with another. Amounts are in the link's unit.
 
     ``owed`` is what the other owes this circle, negative when it is this one that owes. ``room_in``
-    is how much more may come from it, ``room_out`` how much more may go.
+    is how much more may come from it, ``room_out`` how much more may go. ``statement`` is the
+    newest by which the other confirmed this circle's books, [body, its signature], or null.
     """
 
     circle: str
@@ -96,8 +97,15 @@ class PeerView(Model):
     messages_received: int
     acknowledged: int
     agreement: Base64
+    statement: Base64 | None
     confirmed: bool
-    contradictions: int
+    contradictions: Annotated[
+        int,
+        Field(
+            description="How many things it signed that cannot be: the circle's coordinator has"
+            " the proof, and can hand it to anybody (protocol.md, Evidence)"
+        ),
+    ]
 
 
 class PeerList(Model):
@@ -177,7 +185,7 @@ async def list_peers(state: Circle) -> PeerList:
                 address=theirs.origin.partition("/")[0],
                 url=theirs.url,
                 unit=link.terms.unit.decode(),
-                status=link.status,
+                status=link.standing,
                 suspended_by_peer=link.peer_suspended,
                 owed=link.owed,
                 incoming=link.incoming,
@@ -196,6 +204,7 @@ async def list_peers(state: Circle) -> PeerList:
                 messages_received=link.received.seq,
                 acknowledged=link.acked,
                 agreement=to_base64url(link.agreement),
+                statement=to_base64url(link.agreed) if link.agreed else None,
                 confirmed=bool(link.agreed) and link.acked == link.sent.seq,
                 contradictions=counts.get(link.id, 0),
             )

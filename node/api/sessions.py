@@ -1,4 +1,7 @@
-"""Sessions: a device proves its key once, and may then read. No token ever moves tokens."""
+"""Sessions: a device proves its key once, and may then read. No token ever moves tokens.
+
+It changes what is its person's beside the ledger, and nothing in it.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ class SessionRequest(Model):
 
 
 class SessionToken(Model):
-    """A bearer token for reading, and when it ends (Unix milliseconds)."""
+    """A bearer token, and when it ends (Unix milliseconds)."""
 
     token: str
     expires: int

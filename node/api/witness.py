@@ -23,6 +23,7 @@ from node.errors import (
     NotFound,
     RequestInvalid,
 )
+from node.federation.forked import shut_forked
 from node.http.reply import Reply
 from node.witness import logs as witness
 
@@ -39,6 +40,8 @@ async def add_checkpoint(state: Circle, body: bytes) -> Reply:
         raise BodyTooLarge(REQUEST_BYTES_MAX)
     request = parse_request(body)
     verdict = await witness.add_checkpoint(state.pool, state.witness, request, state.clock)
+    if isinstance(verdict, Inconsistent | OldSizeDiffers):  # perhaps its log was caught
+        await shut_forked(state.writer, state.pool)
     match verdict:
         case Cosigned():
             return Reply(verdict.line)

@@ -20,7 +20,7 @@ from node.check.link_fields import (
     payment_of,
     read_header,
 )
-from node.check.link_rows import LinkRow, PaymentRow, Reserved
+from node.check.link_rows import MILLION, LinkRow, PaymentRow, Reserved
 from node.check.links import check_room, drop, hear, reserve
 from node.check.opening import Opened
 from node.check.powers import by_coordinator
@@ -114,7 +114,8 @@ def arrive(book: Book, entry: Opened, fields: tuple[Any, ...]) -> Effect:
         status="committed",
     )
     book.links.payments[reserved.payment] = payment
-    book.links.due[row.id, reserved.payment] = (reserved.amount, header.arrive)
+    gain = reserved.gain + (reserved.value - header.arrive) * MILLION
+    book.links.due[row.id, reserved.payment] = (reserved.amount, gain)
     return Effect("peer", ((row.account, -header.arrive, 0), (payee, header.arrive, 0)))
 
 
@@ -127,7 +128,7 @@ def come_round(book: Book, entry: Opened, fields: tuple[Any, ...]) -> Effect:
     if reserved.value < payment.most:
         raise WrongEntry(f"{payment.most} went out, and {reserved.value} come back")
     payment.collected = reserved.value
-    book.links.due[row.id, reserved.payment] = (reserved.amount, reserved.value)
+    book.links.due[row.id, reserved.payment] = (reserved.amount, reserved.gain)
     return Effect("peer", ((row.account, -reserved.value, 0), (SUSPENSE, reserved.value, 0)))
 
 
@@ -155,7 +156,7 @@ def _committed(book: Book, fields: tuple[Any, ...]) -> tuple[LinkRow, Reserved, 
     known = book.links.payment(payment)
     known.outgoing, known.status, known.commit = b"", "committed", signature
     row.owed -= reserved.amount
-    row.rounding += reserved.value * 1_000_000 - row.millionths(reserved.amount)
+    row.rounding += reserved.gain
     return row, reserved, known
 
 
@@ -196,7 +197,7 @@ def _collect(book: Book, payment: PaymentRow) -> tuple[int, int]:
     reserved = row.incoming.get(payment.payment)
     if reserved is None:
         raise WrongEntry("nothing is held for it at the circle before")
-    book.links.due[row.id, payment.payment] = (reserved.amount, reserved.value)
+    book.links.due[row.id, payment.payment] = (reserved.amount, reserved.gain)
     payment.incoming = b""
     return row.account, reserved.value
 

@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any, NamedTuple
 
+from ledger import codec
 from node.check.characters import UNSEEN, has_any
 from node.check.fields import (
     AMOUNT_MAX,
@@ -58,17 +60,27 @@ SIGNED_AGREEMENT: Table = (
     ("low", SIGNATURE),
     ("high", SIGNATURE),
 )
-SIGNED: Table = (("body", octets(1, 2600)), ("signature", SIGNATURE))
+SIGNED: Table = (("body", octets(1, 512)), ("signature", SIGNATURE))
+WIRE: Table = (("body", octets(1, 2600)), ("signature", octets(0, 64)))
+RUN = codec.array_of(codec.binary(1, 5200), 1, 64)
 MESSAGE: Table = (
     ("link", HASH),
     ("sender", HASH),
     ("receiver", HASH),
     ("seq", SOME),
     ("previous", HASH),
-    ("kind", word("prepare", "commit", "release", "raise", "propose", "accept", "suspend")),
+    (
+        "kind",
+        word(
+            *("prepare", "commit", "release", "raise", "propose", "accept"),
+            *("withdraw", "decline", "suspend", "leave"),
+        ),
+    ),
     ("content", octets(1, 2600)),
 )
-REASON = word("suspended", "limit", "expired", "seen", "value", "route", "payee", "given-up")
+REASON = word(
+    *("suspended", "limit", "expired", "seen", "value", "route", "sealed", "payee", "given-up"),
+)
 CONTENTS: dict[str, Table] = {
     "prepare": (
         ("header", octets(1, 256)),
@@ -80,7 +92,10 @@ CONTENTS: dict[str, Table] = {
     "raise": (("owes_max", ANY),),
     "propose": (("agreement", octets(1, 2048)), ("signature", SIGNATURE)),
     "accept": (("agreement", HASH), ("signature", SIGNATURE)),
+    "withdraw": (("agreement", HASH),),
+    "decline": (("agreement", HASH),),
     "suspend": (("suspended", FLAG),),
+    "leave": (("number", SOME),),
 }
 PAYMENT: Table = (
     ("decider", HASH),
@@ -197,11 +212,22 @@ def read_agreement(wire: bytes) -> Terms:
 
 def read_message(wire: bytes) -> Said:
     """Raises WrongEntry, MalformedObject."""
-    body, signature = read(wire, SIGNED, 5200, "signed link message")
+    body, signature = read(wire, WIRE, 5200, "link message")
     link, sender, receiver, seq, previous, kind, packed = read(body, MESSAGE, 2600, "link message")
     content = read(packed, CONTENTS[kind], 2600, kind)
     hashed = sha256(MESSAGE_CONTEXT + body).digest()
     return Said(body, signature, hashed, link, sender, receiver, seq, previous, kind, content)
+
+
+def read_run(data: bytes) -> list[Said]:
+    """Messages of which each names the one before, as kept for evidence. No signature is verified.
+
+    Raises WrongEntry, MalformedObject.
+    """
+    run = [read_message(wire) for wire in codec.decode(data, RUN, 64 * 2700, "run of messages")]
+    if any(after.previous != before.hash for before, after in pairwise(run)):
+        raise WrongEntry("they do not follow each other")
+    return run
 
 
 def read_statement(wire: bytes) -> tuple[bytes, bytes, tuple[Any, ...]]:

@@ -16,7 +16,8 @@ MILLION = 1_000_000
 
 
 class Reserved(NamedTuple):
-    """A hold on a link: ``amount`` in its unit, ``value`` in our minor units, at the rate of then.
+    """A hold on a link: ``amount`` in its unit, ``value`` in our minor units, at the rate of then;
+    ``gain`` is what rounding leaves of it, in millionths of one.
 
     ``onward`` is what its PREPARE says of the links after this one.
     """
@@ -25,6 +26,7 @@ class Reserved(NamedTuple):
     header: bytes
     amount: int
     value: int
+    gain: int
     onward: tuple[tuple[bytes, int], ...]
 
 
@@ -43,6 +45,7 @@ class LinkRow:
     may_be_owed: int = 0
     sent: tuple[int, bytes] = (0, bytes(32))
     received: tuple[int, bytes] = (0, bytes(32))
+    proven: int = 0
     owed: int = 0
     incoming: dict[bytes, Reserved] = field(default_factory=dict)
     outgoing: dict[bytes, Reserved] = field(default_factory=dict)
@@ -51,6 +54,7 @@ class LinkRow:
     rounding: int = 0
     suspended: bool = False
     peer_suspended: bool = False
+    left: bool = False
     proposed: bytes = b""
     offered: bytes = b""
 
@@ -108,7 +112,7 @@ class Links:
     """All links of a circle, by their ids, and the payments that are not over and past.
 
     ``unanswered`` is a PREPARE that came last: what we answer to it comes next. ``due`` are COMMITs
-    that an entry has booked and that are to be shown over a link: the amount, and what was booked.
+    that an entry has booked and that are to be shown over a link: the amount, and the gain.
     ``log_time`` is that of the newest entry whose message was taken.
     """
 

@@ -11,9 +11,11 @@ import asyncpg
 from ledger.errors import MalformedObject
 from node.check.findings import PROBLEMS_MAX, Findings, WrongEntry
 from node.check.link_fields import (
+    MESSAGE_CONTEXT,
     STATEMENT_CONTEXT,
     Said,
     read_message,
+    read_run,
     read_statement,
 )
 from node.check.link_rows import LinkRow, Links, PaymentRow
@@ -33,7 +35,7 @@ LINKS = Table(
     """
     SELECT id, peer, account, agreement, peer_suspended, sent_seq, sent_hash, received_seq,
         received_hash, owed, incoming, outgoing, incoming_count, outgoing_count, rounding,
-        may_owe, may_be_owed, proposed, offered
+        may_owe, may_be_owed, proposed, offered, has_left
     FROM links ORDER BY id LIMIT $1
     """,
     1,
@@ -41,7 +43,7 @@ LINKS = Table(
 HOLDS = Table(
     "link_holds",
     """
-    SELECT link, payment, incoming, amount, value
+    SELECT link, payment, incoming, amount, value, gain
     FROM link_holds ORDER BY link, payment LIMIT $1
     """,
     2,
@@ -185,6 +187,9 @@ class LinkTables:
                 findings.note(None, _link_name(link.id), reason)
             if row["acked"] > link.sent[0]:
                 findings.note(None, _link_name(link.id), "it has more acknowledged than was sent")
+            if link.proven < link.received[0] and not await _has_proof(connection, link):
+                reason = f"its peer signed no message after number {link.proven}"
+                findings.note(None, _link_name(link.id), reason)
         count = await connection.fetchval(
             """
             SELECT count(*) FROM transits WHERE NOT (status = 'released' AND incoming = ''
@@ -237,7 +242,7 @@ def _links(links: Links) -> Rows:
             *(id_, row.peer, row.account, row.agreement, row.peer_suspended),
             *(*row.sent, *row.received, row.owed, row.incoming_sum, row.outgoing_sum),
             *(len(row.incoming), len(row.outgoing), row.rounding, row.may_owe, row.may_be_owed),
-            *(row.proposed, row.offered),
+            *(row.proposed, row.offered, row.left),
         )
 
 
@@ -246,7 +251,23 @@ def _holds(links: Links) -> Rows:
         held = [(each, True) for each in row.incoming.values()]
         held += [(each, False) for each in row.outgoing.values()]
         for each, incoming in sorted(held):
-            yield (id_, each.payment, incoming, each.amount, each.value)
+            yield (id_, each.payment, incoming, each.amount, each.value, each.gain)
+
+
+async def _has_proof(connection: Connection, link: LinkRow) -> bool:
+    """Whether what the peer signed last is kept as evidence, and follows what was taken."""
+    _, theirs = link.terms.sides(link.circle)
+    for row in await connection.fetch("SELECT wire FROM evidence WHERE link = $1", link.id):
+        try:
+            run = read_run(row["wire"])
+        except (WrongEntry, MalformedObject):  # of another kind
+            continue
+        last = run[-1]
+        if run[0].previous == link.received[1] and is_signed(
+            MESSAGE_CONTEXT + last.body, last.signature, theirs.link
+        ):
+            return True
+    return False
 
 
 async def _compare_payments(

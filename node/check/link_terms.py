@@ -30,6 +30,12 @@ def take_terms(link: LinkRow, said: Said, sent: bool) -> None:
                 link.may_be_owed = owes_max
         case "propose":
             _propose(link, said, sent)
+        case "withdraw":
+            _withdraw(link, said, sent)
+        case "decline":
+            _decline(link, said, sent)
+        case "leave":
+            _leave(link, said, sent)
         case _:
             _accept(link, said, sent)
 
@@ -50,6 +56,42 @@ def _propose(link: LinkRow, said: Said, sent: bool) -> None:
         link.offered = codec.encode((body, signature))
 
 
+def _id_of(offer: bytes) -> bytes:
+    """Of the agreement that is proposed, or b"" where none is."""
+    if not offer:
+        return b""
+    body, _ = codec.unpack(offer, 4096, "proposal")
+    return sha256(AGREEMENT_CONTEXT + body).digest()
+
+
+def _withdraw(link: LinkRow, said: Said, sent: bool) -> None:
+    """It changes nothing: whoever has the proposal ends it."""
+    (named,) = said.content
+    if sent and named != _id_of(link.proposed):
+        raise WrongEntry("it withdraws what is not proposed")
+
+
+def _decline(link: LinkRow, said: Said, sent: bool) -> None:
+    """Received, it may come too late: of two proposals that crossed, one was accepted."""
+    (named,) = said.content
+    if sent and named != _id_of(link.offered):
+        raise WrongEntry("it declines what is not proposed")
+    if sent:
+        link.offered = b""
+    elif named == _id_of(link.proposed):
+        link.proposed = b""
+
+
+def _leave(link: LinkRow, said: Said, sent: bool) -> None:
+    (number,) = said.content
+    if number != link.terms.number:
+        raise WrongEntry("it ends an agreement that is not in force")
+    under_way = link.incoming or (sent and link.outgoing)
+    if link.owed or under_way or (sent and link.proposed):
+        raise WrongEntry("it ends the agreement while something is owed, proposed or under way")
+    link.left, link.suspended, link.peer_suspended = True, False, False
+
+
 def _accept(link: LinkRow, said: Said, sent: bool) -> None:
     named, signature = said.content
     offer = link.offered if sent else link.proposed
@@ -63,5 +105,7 @@ def _accept(link: LinkRow, said: Said, sent: bool) -> None:
     link.agreement = codec.encode((body, *pair))
     link.terms = read_agreement(link.agreement)
     link.proposed = link.offered = b""
+    if link.left:
+        link.left = link.peer_suspended = False
     ours, theirs = link.terms.sides(link.circle)
     link.may_owe, link.may_be_owed = ours.owes_max, theirs.owes_max

@@ -32,7 +32,8 @@ def worth_up(link: LinkRow, amount: int) -> int:
 
 
 def hear(links: Links, said: Said, sent: bool) -> LinkRow:
-    """The link of a message that is the next of its direction, signed by its sender.
+    """The link of a message that is the next of its direction. One received is signed itself, or
+    proven by the chain to a later one that is.
 
     Raises WrongEntry.
     """
@@ -48,15 +49,17 @@ def hear(links: Links, said: Said, sent: bool) -> LinkRow:
         raise WrongEntry(f"it has the number {said.seq}, and {seq + 1} comes next")
     if said.previous != last:
         raise WrongEntry("it does not name the message before it")
-    if not is_signed(MESSAGE_CONTEXT + said.body, said.signature, sender.link):
+    if said.signature and not is_signed(MESSAGE_CONTEXT + said.body, said.signature, sender.link):
         raise WrongEntry("its sender's link key did not sign it")
     if links.unanswered is not None and not sent:
         raise WrongEntry("the PREPARE before it was not answered")
-    links.signatures += 1
     if sent:
         link.sent = said.seq, said.hash
-    else:
-        link.received = said.seq, said.hash
+        return link
+    link.received = said.seq, said.hash
+    if said.signature:
+        links.signatures += 1
+        link.proven = said.seq
     return link
 
 
@@ -90,12 +93,13 @@ def reserve(link: LinkRow, said: Said, *, incoming: bool) -> Reserved:
     header, amount, onward = said.content
     read_header(header)
     value = worth_down(link, amount) if incoming else worth_up(link, amount)
-    return Reserved(payment_of(header), header, amount, value, onward)
+    gain = abs(link.millionths(amount) - value * MILLION)
+    return Reserved(payment_of(header), header, amount, value, gain, onward)
 
 
 def check_room(link: LinkRow, incoming: bool, more: int, more_holds: int) -> None:
     """Raise WrongEntry if what is owed and held, and so much more, is beyond what was agreed."""
-    if link.suspended or link.peer_suspended:
+    if link.left or link.suspended or link.peer_suspended:
         raise WrongEntry("a payment is taken over a link that takes none")
     held = len(link.incoming if incoming else link.outgoing) + more_holds
     if held > link.terms.holds_max:
@@ -202,11 +206,11 @@ def _send_commit(links: Links, link: LinkRow, said: Said) -> None:
     if due is None:
         raise WrongEntry("it shows a COMMIT that no entry has booked")
     _check_commit(links, links.payment(payment), signature)
-    amount, booked = due
+    amount, gain = due
     if payment in link.incoming:
         drop(link, payment, incoming=True)
     link.owed += amount
-    link.rounding += link.millionths(amount) - booked * MILLION
+    link.rounding += gain
 
 
 def _check_commit(links: Links, row: PaymentRow, signature: bytes) -> None:

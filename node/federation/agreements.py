@@ -33,6 +33,9 @@ from node.work import PeerEvent, Stepped
 from node.writer import Writer
 
 CODE_BYTES = 16
+INVITED = "/peer#"
+"""Follows the address in an invitation."""
+
 INVITATION_MS = 30 * 24 * 3600 * 1000
 _CIRCLE_DIGITS = 2 * keys.HASH_BYTES
 
@@ -60,12 +63,12 @@ class Invitation:
     code: bytes
 
     def __str__(self) -> str:
-        return f"{self.url}/peer#{self.circle.hex()}{self.code.hex()}"
+        return f"{self.url}{INVITED}{self.circle.hex()}{self.code.hex()}"
 
 
 def read_invitation(text: str) -> Invitation:
     """Take an invitation apart. Raises PeerRefused."""
-    url, found, secret = text.strip().partition("/peer#")
+    url, found, secret = text.strip().partition(INVITED)
     try:
         data = bytes.fromhex(secret)
     except ValueError:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
 from ledger import codec
 from ledger.federation.link import (
@@ -18,20 +17,8 @@ from ledger.federation.link import (
     PutTransit,
     Transit,
 )
-from ledger.federation.message import sign_message
 from ledger.federation.payment import decode_header
 from node.connections import Connection
-
-
-def sign_messages(
-    changes: Iterable[FederationChange], link_seed: bytes
-) -> Iterator[FederationChange]:
-    """The same changes, our messages among them signed with the link key."""
-    for change in changes:
-        if isinstance(change, PutMessage) and change.sent:
-            yield replace(change, wire=sign_message(change.body, link_seed))
-        else:
-            yield change
 
 
 async def write_federation(connection: Connection, changes: Iterable[FederationChange]) -> None:
@@ -82,9 +69,9 @@ async def _put_link(connection: Connection, link: Link) -> None:
         INSERT INTO links (id, peer, account, agreement, status, peer_suspended, sent_seq,
             sent_hash, received_seq, received_hash, acked, owed, incoming, outgoing,
             incoming_count, outgoing_count, rounding, agreed, may_owe, may_be_owed, proposed,
-            offered)
+            offered, suspending, has_left)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-            $19, $20, $21, $22)
+            $19, $20, $21, $22, $23, $24)
         ON CONFLICT (id) DO UPDATE SET agreement = excluded.agreement, status = excluded.status,
             peer_suspended = excluded.peer_suspended, sent_seq = excluded.sent_seq,
             sent_hash = excluded.sent_hash, received_seq = excluded.received_seq,
@@ -93,7 +80,8 @@ async def _put_link(connection: Connection, link: Link) -> None:
             incoming_count = excluded.incoming_count, outgoing_count = excluded.outgoing_count,
             rounding = excluded.rounding, agreed = excluded.agreed, may_owe = excluded.may_owe,
             may_be_owed = excluded.may_be_owed, proposed = excluded.proposed,
-            offered = excluded.offered
+            offered = excluded.offered, suspending = excluded.suspending,
+            has_left = excluded.has_left
         """,
         link.id,
         link.peer,
@@ -117,6 +105,8 @@ async def _put_link(connection: Connection, link: Link) -> None:
         link.may_be_owed,
         link.proposed,
         link.offered,
+        link.suspending,
+        link.left,
     )
 
 
@@ -134,46 +124,53 @@ async def _end_holds(connection: Connection, ended: Sequence[tuple[bytes, bytes]
 async def _put_holds(connection: Connection, holds: Iterable[LinkHold]) -> None:
     await connection.copy_records_to_table(
         "link_holds",
-        columns=("link", "payment", "incoming", "amount", "value", "since"),
+        columns=("link", "payment", "incoming", "amount", "value", "gain", "since"),
         records=[
-            (hold.link, hold.payment, hold.incoming, hold.amount, hold.value, hold.since)
+            (
+                *(hold.link, hold.payment, hold.incoming, hold.amount, hold.value),
+                *(hold.gain, hold.since),
+            )
             for hold in holds
         ],
     )
 
 
 async def _put_transits(connection: Connection, transits: Iterable[Transit]) -> None:
-    await connection.executemany(
+    rows = [
+        (
+            transit.payment,
+            transit.header,
+            transit.sealed,
+            transit.since,
+            decode_header(transit.header).deadline,
+            transit.incoming,
+            transit.outgoing,
+            transit.came_from,
+            transit.hold,
+            transit.account,
+            transit.most,
+            codec.encode(transit.ways),
+            transit.deferred,
+            transit.mine,
+            transit.collected,
+            transit.status,
+            transit.commit,
+            transit.reason,
+        )
+        for transit in transits
+    ]
+    await connection.execute(
         """
         INSERT INTO transits (payment, header, sealed, since, deadline, incoming, outgoing,
             came_from, hold, account, most, ways, deferred, mine, collected, status, commit, reason)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+        SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[],
+            $6::bytea[], $7::bytea[], $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[],
+            $12::bytea[], $13::boolean[], $14::boolean[], $15::bigint[], $16::text[], $17::bytea[],
+            $18::text[])
         ON CONFLICT (payment) DO UPDATE SET sealed = excluded.sealed, incoming = excluded.incoming,
-            outgoing = excluded.outgoing, account = excluded.account, ways = excluded.ways,
-            deferred = excluded.deferred, collected = excluded.collected,
+            outgoing = excluded.outgoing, account = excluded.account, most = excluded.most,
+            ways = excluded.ways, deferred = excluded.deferred, collected = excluded.collected,
             status = excluded.status, commit = excluded.commit, reason = excluded.reason
         """,
-        [
-            (
-                transit.payment,
-                transit.header,
-                transit.sealed,
-                transit.since,
-                decode_header(transit.header).deadline,
-                transit.incoming,
-                transit.outgoing,
-                transit.came_from,
-                transit.hold,
-                transit.account,
-                transit.most,
-                codec.encode(transit.ways),
-                transit.deferred,
-                transit.mine,
-                transit.collected,
-                transit.status,
-                transit.commit,
-                transit.reason,
-            )
-            for transit in transits
-        ],
+        *zip(*rows, strict=True),
     )

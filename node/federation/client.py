@@ -14,6 +14,7 @@ from ledger.federation.agreement import Party
 from node.errors import JsonInvalid, PeerRefused
 from node.federation.agreements import Identity, Invitation
 from node.http.strict_json import parse_json
+from node.outbound import outbound, why_not
 from node.witness.client import check_url
 
 ANSWER_BYTES_MAX = 65_536
@@ -30,7 +31,7 @@ class Offer:
     who: Identity
 
 
-async def ask_offer(invited: Invitation, us: Identity, asked: Party) -> Offer:
+async def ask_offer(own_url: str, invited: Invitation, us: Identity, asked: Party) -> Offer:
     """Ask the inviting node for its agreement. Raises PeerRefused, MalformedObject."""
     body = {
         "code": to_base64url(invited.code),
@@ -39,7 +40,7 @@ async def ask_offer(invited: Invitation, us: Identity, asked: Party) -> Offer:
         "own": asked.own,
         "linked": asked.linked,
     }
-    answer = await _send("POST", invited, body)
+    answer = await _send(own_url, "POST", invited, body)
     who = answer.get("who")
     if not isinstance(who, dict):
         raise PeerRefused("its node does not say who it is")
@@ -61,22 +62,18 @@ def _described(identity: Identity) -> dict[str, str]:
     }
 
 
-async def conclude(invited: Invitation, wire: bytes, us: Identity) -> None:
+async def conclude(own_url: str, invited: Invitation, wire: bytes, us: Identity) -> None:
     """Hand over the agreement with both signatures. Raises PeerRefused."""
-    await _send("PUT", invited, {"agreement": to_base64url(wire), "who": _described(us)})
+    await _send(own_url, "PUT", invited, {"agreement": to_base64url(wire), "who": _described(us)})
 
 
-async def _send(method: str, invited: Invitation, body: Mapping[str, Any]) -> dict[str, Any]:
+async def _send(
+    own_url: str, method: str, invited: Invitation, body: Mapping[str, Any]
+) -> dict[str, Any]:
     url = check_url(invited.url) + PATH
     try:
         async with (
-            aiohttp.ClientSession(
-                auto_decompress=False,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                headers={"Accept-Encoding": "identity", "User-Agent": "tallyd"},
-                timeout=aiohttp.ClientTimeout(total=SECONDS_MAX),
-                trust_env=False,
-            ) as session,
+            outbound(own_url, seconds=SECONDS_MAX) as session,
             session.request(method, url, json=body, allow_redirects=False) as response,
         ):
             received = bytearray()
@@ -87,8 +84,8 @@ async def _send(method: str, invited: Invitation, body: Mapping[str, Any]) -> di
             status = response.status
     except TimeoutError:
         raise PeerRefused(f"nobody answers at {invited.url} in time") from None
-    except (aiohttp.ClientError, OSError):
-        raise PeerRefused(f"nobody answers at {invited.url}") from None
+    except (aiohttp.ClientError, OSError) as error:
+        raise PeerRefused(f"nobody answers at {invited.url} ({why_not(error)})") from None
     return _read(bytes(received), status)
 
 

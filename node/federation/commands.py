@@ -1,32 +1,24 @@
-"""``tallyd peer``: agreements with other circles."""
+"""``tallyd peer``: agreements with other circles, from the first to the last."""
 
 from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import segno
 
-from ledger.charter import Certificate, Charter, decode_charter
 from ledger.codec import to_base64url
-from ledger.entry import decode_leaf
 from ledger.errors import InvalidSignature
-from ledger.federation.agreement import (
-    Agreement,
-    join_agreement,
-    open_agreement,
-    sign_agreement,
-)
-from node.circle import reading, wall_clock
-from node.config import Config, read_config
+from ledger.federation.agreement import Agreement, join_agreement, sign_agreement
+from node.circle import wall_clock
+from node.config import Config
 from node.connections import Connection
 from node.errors import PeerRefused
 from node.federation.agreements import (
     CODE_BYTES,
+    INVITED,
     Identity,
     Invitation,
     Terms,
@@ -36,13 +28,25 @@ from node.federation.agreements import (
     read_invitation,
 )
 from node.federation.client import ask_offer, conclude
-from node.federation.wishes import ask
+from node.federation.evidence_command import evidence
+from node.federation.history import why
+from node.federation.standing import (
+    LIMIT,
+    LIMIT_MAX,
+    PEER,
+    RATE,
+    describe,
+    find_neighbour,
+    own_identity,
+    read_neighbours,
+    read_rate,
+    tell_standing,
+    wish,
+    with_circle,
+)
+from node.federation.terms_commands import agree, decline, give_up, leave, propose, terms, withdraw
 from node.keyring import read_keyring
-from node.running import DIRECTORY, run
-
-LIMIT_MAX = 10**12
-LIMIT = click.IntRange(0, LIMIT_MAX)
-RATE = "how many of this circle's minor units are worth how many of the link's, such as 10:6"
+from node.running import DIRECTORY
 
 
 @click.group()
@@ -52,32 +56,6 @@ def peer() -> None:
     Two circles that agree let their members pay each other. Each says how much the other may owe
     it, so that a circle in trouble can cost its neighbours no more than that.
     """
-
-
-def _with_circle(directory: Path, job: Callable[[Config, Connection], Awaitable[None]]) -> None:
-    async def connected() -> None:
-        config = read_config(directory)
-        async with reading(config) as connection:
-            await job(config, connection)
-
-    run(connected)
-
-
-async def _own(connection: Connection) -> tuple[Charter, Certificate, str]:
-    leaf = await connection.fetchval("SELECT leaf FROM entries WHERE index = 0")
-    charter, certificate, rules = decode_charter(decode_leaf(leaf).public)
-    return charter, certificate, rules.name.decode()
-
-
-def _rate(text: str) -> tuple[int, int]:
-    own, _, linked = text.partition(":")
-    if not (own.isdigit() and linked.isdigit() and 0 < int(own) <= 10**6 >= int(linked) > 0):
-        raise click.BadParameter(f"{text!r} is not like 10:6: {RATE}")
-    return int(own), int(linked)
-
-
-def _address(config: Config) -> str:
-    return config.public_url or f"http://{config.host}:{config.port}"
 
 
 @peer.command()
@@ -92,10 +70,10 @@ def invite(directory: Path, unit: str, rate: str, qr: bool, **limits: int) -> No
     """Make an invitation for another circle: one string to send to its coordinator."""
 
     async def job(config: Config, connection: Connection) -> None:
-        _, certificate, _ = await _own(connection)
+        _, certificate, _ = await own_identity(connection)
         code = secrets.token_bytes(CODE_BYTES)
-        own, linked = _rate(rate)
-        terms = Terms(
+        own, linked = read_rate(rate)
+        offer = Terms(
             unit,
             own,
             linked,
@@ -104,8 +82,8 @@ def invite(directory: Path, unit: str, rate: str, qr: bool, **limits: int) -> No
             hold_max=limits["largest"],
             holds_max=1000,
         )
-        await keep_invitation(connection, code, terms, wall_clock())
-        text = str(Invitation(_address(config), certificate.circle, code))
+        await keep_invitation(connection, code, offer, wall_clock())
+        text = str(Invitation(config.address, certificate.circle, code))
         click.echo(text)
         if qr:
             segno.make(text, error="m").terminal(compact=True)
@@ -115,47 +93,61 @@ def invite(directory: Path, unit: str, rate: str, qr: bool, **limits: int) -> No
             err=True,
         )
 
-    _with_circle(directory, job)
+    with_circle(directory, job)
 
 
 @peer.command()
 @DIRECTORY
-@click.argument("invitation")
-@click.option("--rate", default="1:1", show_default=True, help=RATE)
+@click.argument("what", metavar="INVITATION|NAME")
+@click.option("--rate", help=f"{RATE[0].upper()}{RATE[1:]}; for an invitation.  [default: 1:1]")
 @click.option("--yes", is_flag=True, help="Agree without being asked.")
-def accept(directory: Path, invitation: str, rate: str, yes: bool) -> None:
-    """Agree with the circle that made INVITATION, once you have seen its terms."""
+def accept(directory: Path, what: str, rate: str | None, yes: bool) -> None:
+    """Agree with another circle, once you have seen its terms.
+
+    That is the circle that made an INVITATION, or the circle NAME, which proposes new terms.
+    """
 
     async def job(config: Config, connection: Connection) -> None:
-        charter, certificate, name = await _own(connection)
-        own, linked = _rate(rate)
-        asked = party_of(certificate, _address(config), own, linked, 0)
-        invited = read_invitation(invitation)
-        us = Identity(charter.identity, charter.certificate, charter.signature, name)
-        offered = await ask_offer(invited, us, asked)
-        agreement = check_offer(offered.agreement, invited, offered.who.open(), asked)
-        _tell_terms(agreement, certificate.circle, offered.who.title)
-        if not yes and not click.confirm("Agree?"):
-            return
-        signature = sign_agreement(offered.agreement, read_keyring(config.keys).link)
-        both = (signature, offered.signature)
-        if agreement.low.circle != certificate.circle:
-            both = both[::-1]
-        try:
-            wire = join_agreement(offered.agreement, *both)
-        except InvalidSignature:
-            raise PeerRefused("the other circle's signature does not fit") from None
-        await conclude(invited, wire, us)
-        who = offered.who
-        wish = {
-            "kind": "open",
-            "agreement": to_base64url(wire),
-            "who": [to_base64url(part) for part in (who.key, who.certificate, who.signature)],
-            "name": who.title,
-        }
-        _tell(await ask(connection, wish), f"Agreed with {who.title}.")
+        if INVITED in what:
+            await _accept_invitation(config, connection, what, rate or "1:1", yes)
+        elif rate is not None:
+            raise click.UsageError("The rate is part of the terms that were proposed.")
+        else:
+            await agree(connection, what, yes)
 
-    _with_circle(directory, job)
+    with_circle(directory, job)
+
+
+async def _accept_invitation(
+    config: Config, connection: Connection, invitation: str, rate: str, yes: bool
+) -> None:
+    charter, certificate, name = await own_identity(connection)
+    own, linked = read_rate(rate)
+    asked = party_of(certificate, config.address, own, linked, 0)
+    invited = read_invitation(invitation)
+    us = Identity(charter.identity, charter.certificate, charter.signature, name)
+    offered = await ask_offer(config.address, invited, us, asked)
+    agreement = check_offer(offered.agreement, invited, offered.who.open(), asked)
+    _tell_terms(agreement, certificate.circle, offered.who.title)
+    if not yes and not click.confirm("Agree?"):
+        return
+    signature = sign_agreement(offered.agreement, read_keyring(config.keys).link)
+    both = (signature, offered.signature)
+    if agreement.low.circle != certificate.circle:
+        both = both[::-1]
+    try:
+        wire = join_agreement(offered.agreement, *both)
+    except InvalidSignature:
+        raise PeerRefused("the other circle's signature does not fit") from None
+    await conclude(config.address, invited, wire, us)
+    who = offered.who
+    wanted = {
+        "kind": "open",
+        "agreement": to_base64url(wire),
+        "who": [to_base64url(part) for part in (who.key, who.certificate, who.signature)],
+        "name": who.title,
+    }
+    await wish(connection, wanted, f"Agreed with {who.title}.")
 
 
 def _tell_terms(agreement: Agreement, circle: bytes, name: str) -> None:
@@ -175,51 +167,6 @@ def _tell_terms(agreement: Agreement, circle: bytes, name: str) -> None:
     )
 
 
-def _tell(answer: str | None, done: str) -> None:
-    if answer is None:
-        click.echo(
-            "The node is not serving. It is noted, and done once you run: tallyd serve", err=True
-        )
-    elif answer:
-        raise PeerRefused(answer.rstrip("."))
-    else:
-        click.echo(done)
-
-
-async def _links(connection: Connection) -> list[dict[str, Any]]:
-    _, certificate, _ = await _own(connection)
-    rows = await connection.fetch(
-        """
-        SELECT links.*, title,
-            (SELECT count(*) FROM evidence WHERE evidence.link = links.id) AS contradictions
-        FROM links LEFT JOIN peers ON link = id ORDER BY title, peer
-        """
-    )
-    found = []
-    for row in rows:
-        terms = open_agreement(row["agreement"])
-        ours, theirs = terms.party(certificate.circle), terms.other(certificate.circle)
-        found.append(
-            {
-                "circle": row["peer"].hex(),
-                "name": row["title"] or theirs.origin,
-                "address": theirs.origin.partition("/")[0],
-                "unit": terms.unit.decode(),
-                "status": row["status"],
-                "suspended_by_peer": row["peer_suspended"],
-                "owed": row["owed"],
-                "incoming": row["incoming"],
-                "outgoing": row["outgoing"],
-                "may_owe": row["may_owe"],
-                "may_be_owed": row["may_be_owed"],
-                "rate": f"{ours.own}:{ours.linked}",
-                "messages": [row["sent_seq"], row["received_seq"]],
-                "contradictions": row["contradictions"],
-            }
-        )
-    return found
-
-
 @peer.command("list")
 @DIRECTORY
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -227,58 +174,16 @@ def list_(directory: Path, as_json: bool) -> None:
     """Say how this circle stands with each other."""
 
     async def job(config: Config, connection: Connection) -> None:
-        links = await _links(connection)
+        found = await read_neighbours(connection)
         if as_json:
-            click.echo(json.dumps({"peers": links}))
+            click.echo(json.dumps({"peers": [describe(each) for each in found]}))
             return
-        if not links:
+        if not found:
             click.echo("There is no agreement yet. Make one with: tallyd peer invite")
-        for link in links:
-            click.echo(_in_words(link))
+        for each in found:
+            click.echo(tell_standing(each))
 
-    _with_circle(directory, job)
-
-
-_STATUS = {
-    "open": "",
-    "suspended": " New payments are suspended by this circle.",
-    "frozen": " NO NEW PAYMENTS: it signed things that contradict each other.",
-    "lost": " NO PAYMENTS: this node's records are older than what it signed; it is an old backup.",
-    "left": " The agreement has ended.",
-}
-
-
-def _in_words(link: dict[str, Any]) -> str:
-    owed, unit, name = link["owed"], link["unit"], link["name"]
-    if owed > 0:
-        stands = f"{name} owes this circle {owed} {unit}"
-    elif owed < 0:
-        stands = f"This circle owes {name} {-owed} {unit}"
-    else:
-        stands = f"{name} and this circle are even"
-    waiting = ""
-    if link["incoming"] or link["outgoing"]:
-        waiting = f" On their way: {link['incoming']} in, {link['outgoing']} out."
-    limits = f" At most {link['may_be_owed']} may be owed, and {link['may_owe']} by this circle."
-    theirs = " New payments are suspended by them." if link["suspended_by_peer"] else ""
-    return f"{stands}.{waiting}{limits}{_STATUS[link['status']]}{theirs}"
-
-
-async def _find(connection: Connection, name: str) -> dict[str, Any]:
-    """The one circle that is called so. Raises PeerRefused."""
-    wanted = name.casefold()
-    found = [
-        link
-        for link in await _links(connection)
-        if wanted in (link["name"].casefold(), link["address"])
-        or (len(wanted) >= 8 and link["circle"].startswith(wanted))
-    ]
-    if len(found) != 1:
-        raise PeerRefused(f"{name!r} is not the name of one of them; see: tallyd peer list")
-    return found[0]
-
-
-PEER = click.argument("name")
+    with_circle(directory, job)
 
 
 @peer.command()
@@ -288,16 +193,16 @@ PEER = click.argument("name")
 def limits(directory: Path, name: str, they_may_owe: int) -> None:
     """Let the circle NAME owe this one up to THEY_MAY_OWE.
 
-    That can only be more than now: for less, both circles have to agree.
+    That can only be more than now: for less, both circles have to agree; see: tallyd peer propose
     """
 
     async def job(config: Config, connection: Connection) -> None:
-        link = await _find(connection, name)
-        wish = {"kind": "allow", "peer": link["circle"], "owes_max": they_may_owe}
-        done = f"{link['name']} may owe this circle up to {they_may_owe} {link['unit']}."
-        _tell(await ask(connection, wish), done)
+        found = await find_neighbour(connection, name)
+        wanted = {"kind": "allow", "peer": found.link.peer.hex(), "owes_max": they_may_owe}
+        done = f"{found.name} may owe this circle up to {they_may_owe} {found.unit}."
+        await wish(connection, wanted, done)
 
-    _with_circle(directory, job)
+    with_circle(directory, job)
 
 
 @peer.command()
@@ -318,36 +223,13 @@ def resume(directory: Path, name: str) -> None:
 
 def _suspend(directory: Path, name: str, *, suspended: bool) -> None:
     async def job(config: Config, connection: Connection) -> None:
-        link = await _find(connection, name)
-        wish = {"kind": "suspend", "peer": link["circle"], "suspended": suspended}
+        found = await find_neighbour(connection, name)
+        wanted = {"kind": "suspend", "peer": found.link.peer.hex(), "suspended": suspended}
         done = "suspended" if suspended else "taken again"
-        _tell(await ask(connection, wish), f"New payments with {link['name']} are {done}.")
+        await wish(connection, wanted, f"New payments with {found.name} are {done}.")
 
-    _with_circle(directory, job)
+    with_circle(directory, job)
 
 
-@peer.command()
-@DIRECTORY
-@PEER
-def why(directory: Path, name: str) -> None:
-    """Say how it came that this circle stands with NAME as it does, payment by payment."""
-
-    async def job(config: Config, connection: Connection) -> None:
-        link = await _find(connection, name)
-        account = await connection.fetchval(
-            "SELECT account FROM links WHERE peer = $1", bytes.fromhex(link["circle"])
-        )
-        rows = await connection.fetch(
-            """
-            SELECT entry, log_time, delta, balance FROM postings
-            WHERE account = $1 AND delta <> 0 ORDER BY seq
-            """,
-            account,
-        )
-        click.echo(_in_words(link))
-        for row in rows:
-            way = "went there" if row["delta"] > 0 else "came from there"
-            click.echo(f"  entry {row['entry']}: {abs(row['delta'])} {way}; then {row['balance']}")
-        click.echo(f"  In this circle's smallest units; {link['rate']} to the {link['unit']}.")
-
-    _with_circle(directory, job)
+for command in (terms, propose, decline, withdraw, leave, give_up, why, evidence):
+    peer.add_command(command)

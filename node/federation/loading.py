@@ -9,22 +9,30 @@ from ledger.state import State
 from node.connections import Connection
 
 
-async def load_federation(connection: Connection, state: State) -> None:
-    """Fill in the links, their open holds, and the payments that are not over yet.
-
-    Every link is unconfirmed until its peer has said where it stands.
-    """
+async def read_links(connection: Connection, circle: bytes) -> dict[bytes, Link]:
+    """The links of the circle, by their ids."""
+    links = {}
     for row in await connection.fetch("SELECT * FROM links"):
         fields = dict(row)
         sent = End(fields.pop("sent_seq"), fields.pop("sent_hash"))
         received = End(fields.pop("received_seq"), fields.pop("received_hash"))
         fields["rounding"] = int(fields["rounding"])
+        fields["left"] = fields.pop("has_left")
         terms = open_agreement(fields["agreement"])
-        link = Link(circle=state.circle, terms=terms, sent=sent, received=received, **fields)
-        state.links[link.id] = link
+        link = Link(circle=circle, terms=terms, sent=sent, received=received, **fields)
+        links[link.id] = link
+    return links
+
+
+async def load_federation(connection: Connection, state: State) -> None:
+    """Fill in the links, their open holds, and the payments that are not over yet.
+
+    Every link is unconfirmed until its peer has said where it stands.
+    """
+    state.links = await read_links(connection, state.circle)
     state.unconfirmed = set(state.links)
     for row in await connection.fetch(
-        "SELECT link, payment, incoming, amount, value, since FROM link_holds"
+        "SELECT link, payment, incoming, amount, value, gain, since FROM link_holds"
     ):
         hold = LinkHold(**row)
         state.link_holds[hold.link, hold.payment] = hold

@@ -9,13 +9,12 @@ from functools import partial
 from ledger import keys
 from ledger.characters import is_printable
 from ledger.errors import MalformedObject
-from ledger.federation.link import Link
+from ledger.federation.link import Link, PutMessage
 from ledger.federation.message import (
     Prepare,
     body_of,
     message_hash,
-    open_message,
-    read_message,
+    open_run,
 )
 from ledger.federation.payment import BoxKeys, Inside, box_keys, decode_header, unseal
 from ledger.federation.receive import Keys, Received, receive
@@ -25,35 +24,51 @@ from node.connections import Pool
 from node.store import Text
 from node.work import PeerEvent
 
+TAKEN_MAX = 1024
+"""The last messages of a link whose hashes are kept: more than are taken before one is written."""
+
 
 @dataclass(slots=True)
 class MessageReader:
-    """Reads the messages of links. ``decision`` is the seed of the circle's decision key."""
+    """Reads the messages of links. ``decision`` is the seed of the circle's decision key.
+
+    ``_taken`` are the hashes of what was taken lately, by link and number.
+    """
 
     pool: Pool
     decision: bytes = field(repr=False)
     _keys: Keys = field(init=False)
     _box: BoxKeys = field(init=False)
+    _taken: dict[bytes, dict[int, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._keys = Keys(keys.public_key(self.decision), keys.expand(self.decision))
         self._box = box_keys(self.decision)
 
-    async def read(self, link: Link, messages: Sequence[tuple[bytes, bytes]]) -> list[PeerEvent]:
-        """The events of what a peer sent, with all that they need from the database.
+    async def read(
+        self, link: Link, messages: Sequence[tuple[bytes, bytes]], statement: bytes
+    ) -> list[PeerEvent]:
+        """The events of what a peer sent, and all that they need from the database.
 
         Raises MalformedObject, InvalidSignature.
         """
-        opened = []
-        for wire, sealed in messages:
-            body = open_message(wire, link.theirs.link)
-            opened.append((*read_message(body), Received(link.id, wire, body, sealed=sealed)))
+        run = tuple(wire for wire, _ in messages)
+        opened = [
+            (
+                message,
+                content,
+                Received(link.id, run[place:], body, sealed=sealed, statement=statement),
+            )
+            for place, ((body, message, content), (_, sealed)) in enumerate(
+                zip(open_run(run, link.theirs.link), messages, strict=True)
+            )
+        ]
         before = await self._received_before(link, [message.seq for message, _, _ in opened])
         inside = {
             message.seq: self._unseal(received.sealed)
             for message, content, received in opened
             if isinstance(content, Prepare)
-            and decode_header(content.header).decider == link.circle
+            and _ends_at(link.circle, content)
             and message.seq not in before
         }
         payees = await self._payees({one.payee for one in inside.values() if one is not None})
@@ -68,7 +83,8 @@ class MessageReader:
                 text = Text(said.salt, f"{said.payer}\n{said.text.decode()}".encode())
                 personal = (keys.text_commitment(text.salt, text.body),)
                 received = replace(received, payee=account, personal=personal)
-            events.append(PeerEvent(partial(self._receive, received), text, person))
+            step = partial(self._receive, received, message.seq)
+            events.append(PeerEvent(step, text, person))
         return events
 
     async def _received_before(self, link: Link, numbers: Sequence[int]) -> dict[int, bytes]:
@@ -83,8 +99,16 @@ class MessageReader:
         )
         return {row["seq"]: message_hash(body_of(row["wire"])) for row in rows}
 
-    def _receive(self, received: Received, state: State, now: int) -> Step:
-        return receive(state, self._keys, received, now)
+    def _receive(self, received: Received, seq: int, state: State, now: int) -> Step:
+        taken = self._taken.setdefault(received.link, {})
+        if not received.stored:  # it may not have been written when this was read
+            received = replace(received, stored=taken.get(seq, b""))
+        step = receive(state, self._keys, received, now)
+        for change in step.changes:
+            if isinstance(change, PutMessage) and not change.sent:
+                taken[change.seq] = message_hash(change.body)
+                taken.pop(change.seq - TAKEN_MAX, None)
+        return step
 
     def _unseal(self, sealed: bytes) -> Inside | None:
         """What is sealed to this circle; None when it cannot be read, or has no proper text."""
@@ -109,3 +133,12 @@ class MessageReader:
             list(handles),
         )
         return {row["handle"]: (row["person"], row["account"]) for row in rows}
+
+
+def _ends_at(circle: bytes, prepare: Prepare) -> bool:
+    """Whether a payment is that circle's to decide. Nobody's is one whose header is none: that the
+    peer has signed it is for the core to see."""
+    try:
+        return decode_header(prepare.header).decider == circle
+    except MalformedObject:
+        return False

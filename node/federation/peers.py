@@ -19,7 +19,6 @@ from ledger import keys
 from ledger.errors import InvalidSignature, MalformedObject
 from ledger.federation.exchange import (
     EXCHANGE_BYTES_MAX,
-    MESSAGES_MAX,
     NONCE_BYTES,
     PATH,
     Exchange,
@@ -29,10 +28,12 @@ from ledger.federation.exchange import (
 )
 from ledger.federation.link import Link, statement_of
 from ledger.federation.message import (
+    RUN_MAX,
     Prepare,
     body_of,
     open_statement,
     read_message,
+    sign_run,
     sign_statement,
 )
 from ledger.federation.payment import (
@@ -49,6 +50,7 @@ from node.federation.messages import MessageReader
 from node.federation.post import PeerFault, post
 from node.federation.units import NeighbourUnits
 from node.keyring import Keyring
+from node.outbound import outbound
 from node.work import PeerEvent, Stepped
 from node.writer import CONNECTION_LOST, Writer
 
@@ -151,7 +153,7 @@ class Peers:
     def _has_reason(self, link_id: bytes) -> bool:
         """Whether to ask a peer now."""
         link = self.writer.loaded.links.get(link_id)
-        if link is None or link.status in ("lost", "left"):
+        if link is None or link.status == "lost":
             return False
         if link_id in self.writer.loaded.state.unconfirmed or link_id not in self.reached:
             return True
@@ -253,17 +255,18 @@ class Peers:
             link.id,
             link.acked,
             link.sent.seq,
-            MESSAGES_MAX,
+            RUN_MAX,
         )
-        contents = [read_message(body_of(row["wire"]))[1] for row in rows]
+        wires = [row["wire"] for row in rows]
+        contents = [read_message(body_of(wire))[1] for wire in wires]
         payments = [
             payment_id(content.header) if isinstance(content, Prepare) else None
             for content in contents
         ]
         sealed = await self._sealed([payment for payment in payments if payment])
         return tuple(
-            (row["wire"], sealed.get(payment, b"") if payment else b"")
-            for row, payment in zip(rows, payments, strict=True)
+            (wire, sealed.get(payment, b"") if payment else b"")
+            for wire, payment in zip(sign_run(wires, self._secret), payments, strict=True)
         )
 
     async def _sealed(self, payments: list[bytes]) -> dict[bytes, bytes]:
@@ -289,7 +292,7 @@ class Peers:
         events = [PeerEvent(state_position, confirms=link.id if is_answer else b"")]
         if is_answer and link.id in self.writer.loaded.state.unconfirmed:
             events.append(PeerEvent(go_on))
-        events += await self.reader.read(link, exchange.messages)
+        events += await self.reader.read(link, exchange.messages, exchange.statement)
         if exchange.messages:
             events.append(PeerEvent(state_position))
         outcomes = await self.writer.submit(events)
@@ -298,6 +301,8 @@ class Peers:
                 log.warning("peer_contradicted", peer=link.id.hex()[:16], reason=outcome.fault)
             elif isinstance(outcome, MalformedObject):
                 raise outcome
+        if self.writer.loaded.links[link.id].status == "frozen" != link.status:
+            log.error("peer_frozen", circle=link.peer.hex(), proof="tallyd peer evidence")
 
 
 @asynccontextmanager
@@ -307,13 +312,10 @@ async def open_peers(
     clock: Callable[[], int],
     keyring: Keyring,
     entropy: Callable[[int], bytes],
+    own_url: str,
 ) -> AsyncIterator[Peers]:
-    """The exchanges of a circle, for as long as the body. No redirect, proxy or cookie is used."""
-    async with aiohttp.ClientSession(
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Accept-Encoding": "identity", "User-Agent": "tallyd"},
-        timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX, sock_connect=CONNECT_SECONDS_MAX),
-        trust_env=False,
+    """The exchanges of a circle that is reached at ``own_url``, for as long as the body."""
+    async with outbound(
+        own_url, seconds=ANSWER_SECONDS_MAX, connect_seconds=CONNECT_SECONDS_MAX
     ) as session:
         yield Peers(writer, pool, clock, keyring, session, entropy)

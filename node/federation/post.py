@@ -6,6 +6,8 @@ from io import BytesIO
 
 import aiohttp
 
+from node.outbound import why_not
+
 
 class PeerFault(Exception):
     """An exchange that did not come about; the next one may."""
@@ -35,4 +37,4 @@ async def post(session: aiohttp.ClientSession, url: str, body: bytes, bytes_max:
     except TimeoutError:
         raise PeerFault("it does not answer in time") from None
     except (aiohttp.ClientError, OSError) as error:
-        raise PeerFault(f"it cannot be reached ({type(error).__name__})") from None
+        raise PeerFault(f"it cannot be reached ({why_not(error)})") from None

@@ -21,7 +21,16 @@ from ledger.federation.agreement import AGREEMENT_BYTES_MAX, decode_agreement, l
 from ledger.federation.link import Link
 from ledger.federation.send import give_up
 from ledger.federation.step import Step
-from ledger.federation.terms import accept, allow, propose, suspend
+from ledger.federation.terms import (
+    accept,
+    allow,
+    decline,
+    leave,
+    offer_id,
+    propose,
+    suspend,
+    withdraw,
+)
 from ledger.state import State
 from node.connections import Connection, Pool
 from node.errors import PeerRefused
@@ -36,17 +45,20 @@ HEARD_SECONDS_MAX = 5.0
 ANSWERS_KEPT = 100
 
 Open = Callable[[bytes, Identity], Awaitable[Link]]
+Clear = Callable[[], Awaitable[str]]
 
 log = structlog.get_logger()
 
 
-async def ask(connection: Connection, wish: dict[str, Any]) -> str | None:
-    """Hand a wish to the serving node. Its answer: "" for done, else why not; None when no node
-    answers in time: it does it once it serves."""
+async def ask(
+    connection: Connection, wish: dict[str, Any], seconds: float = WAIT_SECONDS_MAX
+) -> str | None:
+    """Hand a wish to the serving node. Its answer: "" for done, else why not; to "clear", JSON of
+    what was begun. None when no node answers in time: it does it once it serves."""
     number = await connection.fetchval(
         "INSERT INTO wishes (wish) VALUES ($1) RETURNING number", json.dumps(wish)
     )
-    for _ in range(int(WAIT_SECONDS_MAX / POLL_SECONDS)):
+    for _ in range(int(seconds / POLL_SECONDS)):
         await asyncio.sleep(POLL_SECONDS)
         answer: str | None = await connection.fetchval(
             "SELECT answer FROM wishes WHERE number = $1", number
@@ -57,7 +69,9 @@ async def ask(connection: Connection, wish: dict[str, Any]) -> str | None:
     return None
 
 
-async def grant_forever(pool: Pool, writer: Writer, keyring: Keyring, open_agreed: Open) -> None:
+async def grant_forever(
+    pool: Pool, writer: Writer, keyring: Keyring, open_agreed: Open, clear: Clear
+) -> None:
     """Do what was wished for, one after the other, until cancelled."""
     while True:
         await asyncio.sleep(POLL_SECONDS)
@@ -66,7 +80,8 @@ async def grant_forever(pool: Pool, writer: Writer, keyring: Keyring, open_agree
                 "SELECT number, wish FROM wishes WHERE answer IS NULL ORDER BY number LIMIT 20"
             )
             for row in rows:
-                answer = await _grant(json.loads(row["wish"]), writer, keyring, open_agreed)
+                wish = json.loads(row["wish"])
+                answer = await _grant(wish, writer, keyring, open_agreed, clear)
                 await pool.execute(
                     "UPDATE wishes SET answer = $2 WHERE number = $1", row["number"], answer
                 )
@@ -79,8 +94,13 @@ async def grant_forever(pool: Pool, writer: Writer, keyring: Keyring, open_agree
             log.warning("wishes_failed", error=type(error).__name__)
 
 
-async def _grant(wish: dict[str, Any], writer: Writer, keyring: Keyring, open_agreed: Open) -> str:
+async def _grant(
+    wish: dict[str, Any], writer: Writer, keyring: Keyring, open_agreed: Open, clear: Clear
+) -> str:
     try:
+        if wish["kind"] == "clear":
+            await _wait_until_heard(writer)
+            return await clear()
         if wish["kind"] == "open":
             key, certificate, signature = (
                 from_base64url(part, "certificate") for part in wish["who"]
@@ -89,7 +109,8 @@ async def _grant(wish: dict[str, Any], writer: Writer, keyring: Keyring, open_ag
             await open_agreed(from_base64url(wish["agreement"], "agreement"), who)
             return ""
         step = _step_of(wish, writer.loaded.state.circle, keyring.link)
-        await _wait_until_heard(writer)
+        if not wish.get("suspended"):  # that needs nobody's answer
+            await _wait_until_heard(writer)
         [outcome] = await writer.submit([PeerEvent(step)])
     except TallystickError as error:
         return str(error)
@@ -125,7 +146,10 @@ def _step_of(wish: dict[str, Any], circle: bytes, link_seed: bytes) -> Callable[
             agreement = decode_agreement(body)
             step = partial(propose, link_id=link, agreement=agreement, seed=link_seed)
         case "accept":
-            step = partial(accept, link_id=link, seed=link_seed)
+            return partial(_accept, link, bytes.fromhex(wish["offer"]), link_seed)
+        case "decline" | "withdraw" | "leave":
+            known = {"decline": decline, "withdraw": withdraw, "leave": leave}
+            step = partial(known[kind], link_id=link)
         case _:
             raise ValueError(kind)
 
@@ -135,3 +159,11 @@ def _step_of(wish: dict[str, Any], circle: bytes, link_seed: bytes) -> Callable[
         return step(state, now=now)
 
     return of_a_neighbour
+
+
+def _accept(link_id: bytes, wanted: bytes, link_seed: bytes, state: State, now: int) -> Step:
+    """Agree to the very terms that the operator has read."""
+    link = state.links.get(link_id)
+    if link is None or not link.offered or offer_id(link.offered) != wanted:
+        return Step(fault="these terms are not proposed any more; see: tallyd peer terms")
+    return accept(state, link_id, link_seed, now)

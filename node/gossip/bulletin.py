@@ -9,25 +9,21 @@ from ledger.codec import binary
 from ledger.federation.gossip_envelope import (
     CHECKPOINT_BYTES_MAX,
     LINKS_MAX,
-    STATEMENT_BYTES_MAX,
     Bulletin,
     LinkPosition,
     Totals,
     Unit,
     encode_bulletin,
+    read_joined,
 )
 from ledger.federation.link import Link
+from ledger.federation.message import STATEMENT_BYTES_MAX
 from node.connections import Pool
 from node.errors import NotCosigned
 from node.loading import Loaded
 from node.witness.cosigning import Cosigner
 
 _AGREED = codec.record(body=binary(1, STATEMENT_BYTES_MAX), signature=binary(keys.SIGNATURE_BYTES))
-_JOINED = codec.record(
-    body=binary(1, STATEMENT_BYTES_MAX),
-    low=binary(keys.SIGNATURE_BYTES),
-    high=binary(keys.SIGNATURE_BYTES),
-)
 
 
 async def make_body(
@@ -72,7 +68,7 @@ async def _read_totals(pool: Pool) -> Totals:
 
 def show_links(links: Iterable[Link], link_seed: bytes) -> tuple[LinkPosition, ...]:
     """Our links as others may see them; where there are more than fit, those with most room."""
-    shown = [_show(link, link_seed) for link in links if link.status != "left"]
+    shown = [_show(link, link_seed) for link in links if not link.left]
     shown.sort(key=lambda position: -(position.inward + position.outward))
     return tuple(sorted(shown[:LINKS_MAX]))
 
@@ -82,6 +78,7 @@ def _show(link: Link, link_seed: bytes) -> LinkPosition:
     most = link.terms.hold_max if link.takes_payments else 0
     return LinkPosition(
         link.peer,
+        link.terms.unit,
         join_statement(link, link_seed) if link.agreed else b"",
         link.ours.own,
         link.ours.linked,
@@ -103,5 +100,5 @@ def peers_statement(link: Link, joined: bytes) -> bytes:
 
     The signature is not verified. Raises MalformedObject.
     """
-    body, low, high = codec.decode(joined, _JOINED, STATEMENT_BYTES_MAX, "joined statement")
+    body, low, high = read_joined(joined)
     return codec.encode((body, high if link.circle == link.terms.low.circle else low))

@@ -45,6 +45,7 @@ from ledger.federation.gossip_meeting import (
 )
 from ledger.federation.gossip_store import Store
 from ledger.federation.link import Link
+from node import crash_points
 from node.connections import Pool
 from node.errors import Frozen, NotFound, Overloaded
 from node.federation.peers import Peers
@@ -147,12 +148,12 @@ class Gossip:
 
     def _neighbours(self) -> dict[bytes, Link]:
         links = self.writer.loaded.links.values()
-        return {link.peer: link for link in links if link.status != "left"}
+        return {link.peer: link for link in links if not link.left}
 
     # --- answering --------------------------------------------------------------------------------
 
     async def answer(self, body: bytes) -> bytes:
-        """Answer a neighbour's message, after all that it brought is durable.
+        """Answer a neighbour's message, after all that it brought is durable; b"" says nothing.
 
         Raises NotFound for a circle without an agreement, MalformedObject, InvalidSignature,
         Overloaded.
@@ -162,18 +163,19 @@ class Gossip:
         if link is None:
             raise NotFound("agreement with the circle that sends this")
         now = self.clock()
-        expected = Said("gossip-request", link.peer, link.circle, said.nonce, now, b"")
-        verify_said(said, signed, signature, expected, link.theirs.link)
+        expected = Said("gossip-request", link.peer, said.nonce, now, b"")
+        verify_said(said, signed, signature, expected, link.circle, link.theirs.link)
         self.allowances.take(link.peer, len(body), _now())
+        crash_points.reach("met-before")
         effects = await self.take(Receive(said.message))
+        crash_points.reach("met-taken")
         self._spread(effects, link.peer)
-        answer = expected._replace(
-            part="gossip-answer",
-            sender=link.circle,
-            receiver=link.peer,
-            message=_message_of(effects),
-        )
-        return sign_said(answer, self.peers.keyring.link)
+        message, wire = _message_of(effects), b""
+        if message:
+            answer = Said("gossip-answer", link.circle, said.nonce, now, message)
+            wire = sign_said(answer, link.peer, self.peers.keyring.link)
+        crash_points.reach("met-answered")
+        return wire
 
     # --- meeting ----------------------------------------------------------------------------------
 
@@ -214,8 +216,11 @@ class Gossip:
         envelope = await self.speaker.next_bulletin(self.store, self.clock())
         if envelope is None:
             return
+        crash_points.reach("bulletin-before")
         try:
-            self._spread(await self.take(Publish((envelope.data,))), b"")
+            effects = await self.take(Publish((envelope.data,)))
+            crash_points.reach("bulletin-after")
+            self._spread(effects, b"")
         except InvalidSignature:
             log.error("own_keys_disputed", reason="another certificate of this circle is known")
         self.speaker.issued(envelope.seq)
@@ -271,6 +276,7 @@ class Gossip:
             if not answer:
                 break
             effects = await self.take(Receive(answer))
+            crash_points.reach("meet-taken")
             brought |= self._spread(effects, link.peer)
             message = _message_of(effects)
             if not message:
@@ -278,15 +284,19 @@ class Gossip:
         return brought
 
     async def _ask(self, link: Link, message: bytes) -> bytes:
-        """The message with which a neighbour answers ours. Raises PeerFault."""
+        """The message with which a neighbour answers ours, or b"". Raises PeerFault."""
         nonce = self.peers.entropy(NONCE_BYTES)
-        request = Said("gossip-request", link.circle, link.peer, nonce, self.clock(), message)
-        wire = sign_said(request, self.peers.keyring.link)
+        request = Said("gossip-request", link.circle, nonce, self.clock(), message)
+        wire = sign_said(request, link.peer, self.peers.keyring.link)
         url = link.theirs.url.rstrip("/") + PATH
+        crash_points.reach("meet-before")
         body = await post(self.peers.session, url, wire, MEETING_BYTES_MAX)
+        crash_points.reach("meet-answered")
+        if not body:
+            return b""
         answer, signed, signature = read_said(body)
-        expected = Said("gossip-answer", link.peer, link.circle, nonce, self.clock(), b"")
-        verify_said(answer, signed, signature, expected, link.theirs.link)
+        expected = Said("gossip-answer", link.peer, nonce, self.clock(), b"")
+        verify_said(answer, signed, signature, expected, link.circle, link.theirs.link)
         return answer.message
 
 
@@ -313,7 +323,7 @@ async def open_gossip(
     writer, pool, keyring = peers.writer, peers.pool, peers.keyring
     loaded = writer.loaded
     speaker = Speaker(writer, pool, cosigner, keyring, address)
-    pinned = [link.peer for link in loaded.links.values() if link.status != "left"]
+    pinned = [link.peer for link in loaded.links.values() if not link.left]
     store = await restore_store(pool, loaded.state.circle, pinned)
     meetings = prometheus_client.Counter(
         "tallystick_gossip_meetings", "Meetings begun, by outcome.", ["outcome"], registry=registry

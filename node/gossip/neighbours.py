@@ -59,22 +59,26 @@ class NeighbourLinks:
         return edges
 
     async def _ask(self, link: Link) -> tuple[Edge, ...]:
-        try:
-            async with self.session.get(
-                check_url(link.theirs.url) + PATH,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=SECONDS_MAX),
-            ) as response:
-                received = bytearray()
-                async for chunk in response.content.iter_any():
-                    received += chunk
-                    if len(received) > ANSWER_BYTES_MAX:
-                        response.close()
-                        return ()
-            listed = parse_json(bytes(received), depth_max=8, values_max=20_000)
-        except (WitnessUnusable, JsonInvalid, TimeoutError, aiohttp.ClientError, OSError):
-            return ()
-        return tuple(read_edges(listed, link))
+        return tuple(read_edges(await fetch_list(self.session, link.theirs.url), link))
+
+
+async def fetch_list(session: aiohttp.ClientSession, url: str) -> Any:
+    """A node's own list of its links, as JSON not looked into yet; None when it gives none."""
+    try:
+        async with session.get(
+            check_url(url) + PATH,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=SECONDS_MAX),
+        ) as response:
+            received = bytearray()
+            async for chunk in response.content.iter_any():
+                received += chunk
+                if len(received) > ANSWER_BYTES_MAX:
+                    response.close()
+                    return None
+        return parse_json(bytes(received), depth_max=8, values_max=20_000)
+    except (WitnessUnusable, JsonInvalid, TimeoutError, aiohttp.ClientError, OSError):
+        return None
 
 
 def read_edges(listed: Any, link: Link) -> Iterator[Edge]:

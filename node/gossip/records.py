@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from ledger.federation.gossip import Effect, Forget, Persist
 from ledger.federation.gossip_items import Kind
 from ledger.federation.gossip_store import Limits, Store, restore
-from node.connections import Pool
+from node import crash_points
+from node.connections import Connection, Pool
 
 
-async def restore_store(pool: Pool, own: bytes, neighbours: Iterable[bytes]) -> Store:
+async def restore_store(
+    database: Pool | Connection, own: bytes, neighbours: Iterable[bytes]
+) -> Store:
     """The store as it was persisted. Raises MalformedObject when its rows are damaged."""
-    rows = await pool.fetch("SELECT kind, data FROM gossip_records")
+    rows = await database.fetch("SELECT kind, data FROM gossip_records")
     return restore(own, neighbours, Limits(), [(Kind(row["kind"]), row["data"]) for row in rows])
 
 
@@ -31,6 +34,7 @@ async def save(pool: Pool, effects: Iterable[Effect]) -> None:
         return
     gone = [key for key, data in changes.items() if data is None]
     kept = [(*key, data) for key, data in changes.items() if data is not None]
+    crash_points.reach("gossip-before")
     async with pool.acquire() as connection, connection.transaction():
         await connection.executemany(
             "DELETE FROM gossip_records WHERE kind = $1 AND circle = $2", gone
@@ -42,3 +46,4 @@ async def save(pool: Pool, effects: Iterable[Effect]) -> None:
             """,
             kept,
         )
+    crash_points.reach("gossip-after")

@@ -4,7 +4,7 @@ links with it."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -52,6 +52,8 @@ class Speaker:
     _since: float = 0.0
     _issued: Shape | None = None
     _number: int = 0
+    _agreed: tuple[bytes, ...] = ()
+    _said: tuple[bytes, ...] = ()
 
     async def next_bulletin(self, store: Store, now: int) -> Envelope | None:
         """A bulletin that is due at ``now`` (Unix milliseconds) and has something to say, or None.
@@ -79,12 +81,13 @@ class Speaker:
 
     def issued(self, number: int) -> None:
         """The bulletin of that period is durable; or there can be none."""
-        self._issued, self._number = self._shape, number
+        self._issued, self._number, self._said = self._shape, number, self._agreed
 
-    def _look(self, links: Iterable[Link]) -> None:
-        shape = tuple(sorted(_shape_of(link) for link in links if link.status != "left"))
+    def _look(self, links: Collection[Link]) -> None:
+        shape = tuple(sorted(_shape_of(link) for link in links if not link.left))
         if shape != self._shape:
             self._shape, self._since = shape, _now()
+        self._agreed = tuple(sorted(link.agreed for link in links if not link.left))
 
     def _has_reason(self, held: Envelope | None, now: int) -> bool:
         if self._shape != self._issued:
@@ -95,6 +98,8 @@ class Speaker:
         offset = int.from_bytes(held.issuer[:4], "big") % (PERIOD_MS // 2)
         if now % PERIOD_MS < offset:
             return False
+        if self._agreed != self._said:  # a peer confirmed where a link stands after we had spoken
+            return True
         bulletin = read_bulletin(held)
         return bulletin is None or _head(bulletin.checkpoint) != _head(
             self.writer.loaded.head.checkpoint.encode()

@@ -28,7 +28,11 @@ th, td { text-align: left; vertical-align: top; padding: 0.45rem 0.8rem 0.45rem 
   border-bottom: 1px solid #8a8577; }
 .scroll { overflow-x: auto; }
 .method { font-weight: bold; }
-@media print { body { max-width: none; } nav { display: none; } }
+.sheet { font-size: 1.25rem; }
+.sheet ul { list-style: none; padding: 0; }
+.sheet li { margin: 0 0 1rem; }
+@media print { body { max-width: none; } nav { display: none; }
+  .sheet { font-size: 18pt; } .sheet h2 { break-after: avoid; } .sheet li { break-inside: avoid; } }
 """
 
 

@@ -10,7 +10,7 @@ CREATE TABLE links (
     account         bigint  NOT NULL UNIQUE REFERENCES accounts,
     agreement       bytea   NOT NULL,       -- the newest that both signed
     status          text    NOT NULL
-        CHECK (status IN ('open', 'suspended', 'frozen', 'lost', 'left')),
+        CHECK (status IN ('open', 'suspended', 'frozen', 'lost')),
     peer_suspended  boolean NOT NULL,
     sent_seq        bigint  NOT NULL,
     sent_hash       bytea   NOT NULL CHECK (length(sent_hash) = 32),
@@ -27,7 +27,9 @@ CREATE TABLE links (
     may_owe         bigint  NOT NULL,
     may_be_owed     bigint  NOT NULL,
     proposed        bytea   NOT NULL,
-    offered         bytea   NOT NULL
+    offered         bytea   NOT NULL,
+    suspending      boolean NOT NULL,       -- no new payments, and the peer cannot be told yet
+    has_left        boolean NOT NULL        -- one of the two ended the agreement
 );
 
 CREATE TABLE link_holds (                  -- open ones
@@ -36,6 +38,7 @@ CREATE TABLE link_holds (                  -- open ones
     incoming    boolean NOT NULL,
     amount      bigint  NOT NULL CHECK (amount > 0),
     value       bigint  NOT NULL CHECK (value >= 0),
+    gain        bigint  NOT NULL CHECK (gain BETWEEN 0 AND 1000000), -- by rounding; millionths
     since       bigint  NOT NULL,
     PRIMARY KEY (link, payment)
 );

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from ledger.note import ED25519, NOTE_BYTES_MAX, VerifierKey
 from ledger.witness import origin_hash
 from node.errors import JsonInvalid, WitnessUnusable
 from node.http.strict_json import parse_json
+from node.outbound import is_loopback, outbound, why_not
 from node.witness.logs import witness_key
 
 URL_CHARACTERS_MAX = 300
@@ -66,32 +66,19 @@ def check_url(text: str) -> str:
         raise WitnessUnusable(url, "it is not an address like https://circle.example")
     if parts.query or parts.fragment:
         raise WitnessUnusable(url, "it has more after its path than an address may have")
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise WitnessUnusable(url, "http is not safe beyond this computer; use https")
     return url
 
 
-def _is_loopback(host: str) -> bool:
-    """Whether the name means this very computer, whatever a resolver says."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 @asynccontextmanager
-async def witness_client() -> AsyncIterator[WitnessClient]:
-    """A client for as long as the body."""
-    async with aiohttp.ClientSession(
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Accept-Encoding": "identity", "User-Agent": "tallyd"},
-        # Witnesses may close what is idle for five seconds.
-        connector=aiohttp.TCPConnector(keepalive_timeout=4),
-        timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS_MAX, sock_connect=CONNECT_SECONDS_MAX),
-        trust_env=False,
+async def witness_client(own_url: str) -> AsyncIterator[WitnessClient]:
+    """A client for as long as the body, of a node that is reached at ``own_url``."""
+    async with outbound(
+        own_url,
+        seconds=ANSWER_SECONDS_MAX,
+        connect_seconds=CONNECT_SECONDS_MAX,
+        keepalive_seconds=4,  # Witnesses may close what is idle for five.
     ) as session:
         yield WitnessClient(session)
 
@@ -145,7 +132,7 @@ class WitnessClient:
         except TimeoutError:
             raise WitnessUnusable(url, "it does not answer in time") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise WitnessUnusable(url, f"it cannot be reached ({type(error).__name__})") from None
+            raise WitnessUnusable(url, f"it cannot be reached ({why_not(error)})") from None
 
 
 def _read_neighbour(description: Any) -> Neighbour:

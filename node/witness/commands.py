@@ -51,7 +51,7 @@ def add(directory: Path, url: str, key: str | None) -> None:
     async def job(connection: Connection) -> None:
         own, where = await _certificate(connection), check_url(url)
         if key is None:
-            await _add_neighbour(connection, own, where)
+            await _add_neighbour(connection, own, where, read_config(directory).address)
             return
         vkey = _parse_key(key)
         await add_witness(connection, Witness(vkey, vkey.name, where))
@@ -63,8 +63,8 @@ def add(directory: Path, url: str, key: str | None) -> None:
     _with_circle(directory, job)
 
 
-async def _add_neighbour(connection: Connection, own: Certificate, url: str) -> None:
-    async with witness_client() as client:
+async def _add_neighbour(connection: Connection, own: Certificate, url: str, own_url: str) -> None:
+    async with witness_client(own_url) as client:
         neighbour = await client.describe(url)
     if neighbour.circle == own.circle.hex():
         raise WitnessUnusable(url, "it is this circle's own node")
@@ -108,7 +108,7 @@ def list_(directory: Path) -> None:
         click.echo("\nCosigned here:")
         for log in await list_logs(connection):
             size = "nothing yet" if log.size is None else f"{log.size} entries"
-            forked = "; IT HAS SIGNED TWO HISTORIES" if log.is_forked else ""
+            forked = "; IT HAS SIGNED TWO HISTORIES: tallyd peer evidence" if log.is_forked else ""
             click.echo(f"  {log.origin}: {size}{forked}")
 
     _with_circle(directory, job)

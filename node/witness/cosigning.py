@@ -22,6 +22,7 @@ from ledger.errors import InvalidNote, InvalidProof
 from ledger.merkle import verify_consistency
 from ledger.note import VerifierKey
 from ledger.witness import format_request, parse_size
+from node import crash_points
 from node.api.entries import consistency
 from node.connections import Pool
 from node.errors import HistoryLost, NotCosigned, WitnessUnusable
@@ -93,6 +94,7 @@ class Cosigner:
     cosigned: CosignedHead | None = None
     _standings: dict[str, _Standing] = field(default_factory=dict)
     _candidates: dict[int, _Candidate] = field(default_factory=dict)
+    _storing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def witnesses(self) -> list[Witness]:
@@ -179,7 +181,9 @@ class Cosigner:
         for _ in range(ATTEMPTS_MAX):
             proof = await self._proof(standing.knows, head)
             request = format_request(standing.knows, proof, head.checkpoint)
+            crash_points.reach("offer-before")
             answer = await self.client.add_checkpoint(witness.url, request)
+            crash_points.reach("offer-answered")
             match answer.status:
                 case 200:
                     standing.knows = head.size
@@ -217,12 +221,18 @@ class Cosigner:
             raise WitnessUnusable(key.name, "it answers without its cosignature")
         candidate.note = note
         count = len(verify_cosignatures(note, self._keys()))
-        if count < max(1, self.needed) or (self.cosigned and size < self.cosigned.size):
+        if count < max(1, self.needed):
             return
-        self.cosigned = CosignedHead(size, note, count, candidate.since)
+        # Stored before it is served: what was seen of this log once is still there after a crash.
+        async with self._storing:
+            if self.cosigned and size < self.cosigned.size:
+                return
+            crash_points.reach("cosigned-before")
+            await self.pool.execute("UPDATE cosigning SET checkpoint = $1", note)
+            crash_points.reach("cosigned-after")
+            self.cosigned = CosignedHead(size, note, count, candidate.since)
         for older in [each for each in self._candidates if each < size]:
             del self._candidates[older]
-        await self.pool.execute("UPDATE cosigning SET checkpoint = $1", note)
 
     def _keys(self) -> list[VerifierKey]:
         return [standing.witness.key for standing in self._standings.values()]
@@ -312,9 +322,9 @@ def _now() -> float:
 
 
 @asynccontextmanager
-async def open_cosigner(pool: Pool, writer: Writer) -> AsyncIterator[Cosigner]:
+async def open_cosigner(pool: Pool, writer: Writer, own_url: str) -> AsyncIterator[Cosigner]:
     """The cosigner of a writer that does not run yet; its witnesses were shown the stored head."""
-    async with witness_client() as client:
+    async with witness_client(own_url) as client:
         cosigner = Cosigner(pool, writer, client)
         await cosigner.start()
         yield cosigner

@@ -38,6 +38,7 @@ from ledger.witness import (
     is_fork,
     origin_hash,
 )
+from node import crash_points
 from node.connections import Pool, Reader
 from node.errors import WitnessUnusable
 
@@ -124,11 +125,13 @@ async def add_checkpoint(
         )
         known = _witnessed(row)
         verdict = decide_cosigning(request, known, signer, clock() // 1000)
+        crash_points.reach("cosign-before")
         match verdict:
             case Cosigned() if known is not None:
                 await _keep(connection, request, verdict, known.key)
             case Inconsistent() | OldSizeDiffers() if known and is_fork(request, known):
                 await _keep_fork(connection, request, clock())
+    crash_points.reach("cosign-after")
     return verdict
 
 

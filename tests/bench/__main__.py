@@ -14,12 +14,22 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.bench import between, clearing, client_size, gossip, real_input
+from tests.bench import between, clearing, client_size, directory, gossip, real_input
 from tests.bench.figures import table
 from tests.bench.run import FULL, QUICK, Report, Sizes, measure_node
 from tests.bench.windows import say
 
-PARTS = ("lists", "singles", "growth", "sarafu", "between", "clearing", "gossip", "client")
+PARTS = (
+    "lists",
+    "singles",
+    "growth",
+    "sarafu",
+    "between",
+    "clearing",
+    "gossip",
+    "directory",
+    "client",
+)
 ON_NODE = {"lists", "singles", "growth"}
 PROCESSES = 2
 
@@ -67,6 +77,8 @@ def _measure(parts: set[str], sizes: Sizes, folder: Path, pool: Executor, report
         clearing.measure(report)
     if "gossip" in parts:
         gossip.measure(sizes is QUICK, report.figures, report.notes)
+    if "directory" in parts:
+        directory.measure(folder, report, quick=sizes is QUICK)
     if "client" in parts:
         say("The light client, installed on its own")
         report.figures["client_mb"] = client_size.measure()

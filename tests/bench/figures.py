@@ -75,6 +75,12 @@ AIMS = (
         2.0,
         False,
     ),
+    Aim(
+        "search_growth",
+        "99th percentile of a search by words, in 1,000,000 listings over 10,000",
+        3.0,
+        False,
+    ),
     Aim("client_mb", "the installed light client, MB with dependencies and bytecode", 25.0, False),
 )
 

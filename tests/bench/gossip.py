@@ -18,9 +18,11 @@ from statistics import quantiles
 from unittest.mock import patch
 
 from ledger import keys
+from ledger.federation.exchange import NONCE_BYTES
 from ledger.federation.gossip import Meet, Persist, Receive
 from ledger.federation.gossip_envelope import PERIOD_MS, parse_envelope
 from ledger.federation.gossip_exchange import Message, encode_message, parse_message
+from ledger.federation.gossip_meeting import Said, sign_said
 from tests.bench.windows import say
 from tests.federation.gossip_circles import NOW, Member, member, replies
 
@@ -51,7 +53,8 @@ def measure(quick: bool, figures: dict[str, float], notes: list[str]) -> None:
 
     The rounds are those beyond which one update in a hundred is still under way, over
     1.3 (log3 n + log2 ln n) + 1: at most 1 is aimed at. An update's bytes are those of all
-    messages over the update's own, for each circle that needs it, in the worst of the sizes.
+    messages over the update's own, for each circle that needs it, in the worst of the sizes. An
+    idle exchange's are those of the signed request; the answer has none.
     """
     say("Gossip between circles")
     idle, overhead = 0, 0.0
@@ -99,9 +102,10 @@ def _run(circles: int, chance: random.Random, spread: Spread) -> None:
                 del waiting[persisted]
                 spread.rounds.append(number)
     first, second, *_ = members
-    idle = Spread()
-    assert not _exchange(first, second, now, idle), "equal stores have nothing to send"
-    spread.idle = idle.sent
+    [message] = replies(first.step(Meet(second.store.own), now))
+    assert not replies(second.step(Receive(message), now)), "equal stores have nothing to say"
+    request = Said("gossip-request", first.store.own, bytes(NONCE_BYTES), now, message)
+    spread.idle = len(sign_said(request, second.store.own, bytes(32)))
 
 
 def _settled(circles: int) -> list[Member]:

@@ -65,7 +65,9 @@ class Speaker:
         fork: str = "",
     ) -> Envelope:
         """``accounts`` is something that two versions may differ in."""
-        links = [LinkPosition(peer, bytes(230), 1, 1, 6000, 6000) for peer in sorted(peers)]
+        links = [
+            LinkPosition(peer, b"minutes", bytes(230), 1, 1, 6000, 6000) for peer in sorted(peers)
+        ]
         said = Bulletin(
             CHECKPOINT,
             Totals(accounts, 123_456, 500_000),

@@ -28,7 +28,7 @@ def offer(
     neighbour = here.neighbours[name]
     wire, body = replace(neighbour).say(here.circle.state.circle, content)
     account = here.circle[payee].account if payee else None
-    received = Received(neighbour.link, wire, body, account, (), sealed, stored)
+    received = Received(neighbour.link, (wire,), body, account, (), sealed, stored)
     return receive(here.circle.state, OWN, received, here.circle.now)
 
 

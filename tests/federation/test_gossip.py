@@ -247,7 +247,9 @@ def test_partners_are_drawn_uniformly() -> None:
             st.tuples(st.binary(max_size=512), st.integers(1, 9), st.integers(1, 9)),
             max_size=6,
         ).map(
-            lambda links: tuple(LinkPosition(peer, *links[peer], 0, 7) for peer in sorted(links))
+            lambda links: tuple(
+                LinkPosition(peer, "Stück".encode(), *links[peer], 0, 7) for peer in sorted(links)
+            )
         ),
     )
 )

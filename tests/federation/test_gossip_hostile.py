@@ -212,11 +212,15 @@ LINK = SAID.links[0]
         SAID._replace(unit=Unit(b"a", "seconds", 2)),
         SAID._replace(links=(LINK, LINK)),
         SAID._replace(links=(LINK._replace(peer=b"\xff" * 32), LINK)),
+        SAID._replace(links=(LINK._replace(unit=b""),)),
+        SAID._replace(links=(LINK._replace(unit=bytes(41)),)),
+        SAID._replace(links=(LINK._replace(unit=b"a\nb"),)),
+        SAID._replace(links=(LINK._replace(unit=b"\xff"),)),
         SAID._replace(links=(LINK._replace(statement=bytes(513)),)),
         SAID._replace(links=(LINK._replace(denominator=0),)),
         SAID._replace(links=(LINK._replace(inward=-1),)),
         SAID._replace(
-            links=tuple(LinkPosition(bytes([n]) * 32, b"", 1, 1, 0, 0) for n in range(65))
+            links=tuple(LinkPosition(bytes([n]) * 32, b"m", b"", 1, 1, 0, 0) for n in range(65))
         ),
     ],
 )

@@ -28,7 +28,7 @@ def test_the_same_message_again_changes_nothing() -> None:
     neighbour = replace(here.neighbours["exeter"])
     here.hear("exeter", Raise(9_000))
     wire, body = neighbour.say(here.circle.state.circle, Raise(9_000))
-    received = Received(neighbour.link, wire, body)
+    received = Received(neighbour.link, (wire,), body)
     assert receive(here.circle.state, OWN, received, here.circle.now) == Step()
 
 
@@ -43,7 +43,7 @@ def test_two_messages_of_one_number_are_a_proof(behind: int) -> None:
         here.hear("exeter", Suspend(0))
     wire, body = neighbour.say(here.circle.state.circle, Raise(9_001))
     stored = message_hash(first[1]) if behind else b""
-    received = Received(neighbour.link, wire, body, stored=stored)
+    received = Received(neighbour.link, (wire,), body, stored=stored)
     step = receive(here.circle.state, OWN, received, here.circle.now)
     assert evidence(step) == ["message"]
 
@@ -71,14 +71,14 @@ def test_a_message_between_others_is_not_taken(field: str) -> None:
     names[field] = id_of("luton")
     between = names["link"], names["sender"], names["receiver"]
     body = write_message(*between, 1, bytes(32), Raise(9_000))
-    step = receive(here.circle.state, OWN, Received(link.id, b"w", body), here.circle.now)
+    step = receive(here.circle.state, OWN, Received(link.id, (b"w",), body), here.circle.now)
     assert (step.fault, step.changes) == ("it is for another link", ())
 
 
 def test_bytes_that_are_no_message_are_refused() -> None:
     here = neighbourhood()
     with pytest.raises(MalformedObject):
-        receive(here.circle.state, OWN, Received(here.link("kent").id, b"", b"no"), 0)
+        receive(here.circle.state, OWN, Received(here.link("kent").id, (b"",), b"no"), 0)
 
 
 def test_nothing_is_taken_before_the_link_is_confirmed_or_after_it_is_lost() -> None:
@@ -147,3 +147,25 @@ def test_a_statement_of_an_earlier_position_only_acknowledges() -> None:
     assert step == Step()
     other = confirm(here.circle.state, here.link("kent").id, before, wire, here.circle.now)
     assert other.fault == "it is about another link"
+
+
+def test_a_peer_that_lost_what_it_received_gets_it_again() -> None:
+    """It is an old backup, and nothing that it signed is contradicted: it had said as much."""
+    here = neighbourhood()
+    circle = here.circle.state.circle
+    before = statement_of(here.link("luton"))
+    passing(here)
+    here.agreed("luton")
+    here.hear("luton", Suspend(1))
+    after = statement_of(here.link("luton"))
+    we_are_low = circle == here.link("luton").terms.low.circle
+    if we_are_low:
+        lost = before._replace(high_seq=1, high_hash=after.high_hash)
+    else:
+        lost = before._replace(low_seq=1, low_hash=after.low_hash)
+    for statement, acked in ((before, 1), (lost, 0), (after, 1)):
+        wire = sign_statement(statement, seed("luton link"))
+        link = here.link("luton").id
+        here.step(confirm(here.circle.state, link, statement, wire, here.circle.now))
+        assert here.link("luton").acked == acked
+    assert here.link("luton").status == "open"

@@ -13,10 +13,12 @@ from ledger.federation.message import (
     Release,
     Suspend,
 )
-from ledger.federation.payment import payment_id, sign_commit
+from ledger.federation.payment import encode_header, payment_id, sign_commit
+from ledger.federation.route import Route
+from ledger.federation.send import clear_cycle
 from ledger.orders import Close
 from tests.check_links import Neighbourhood, neighbourhood, way
-from tests.circle import DAY, MINUTE, seed
+from tests.circle import DAY, MINUTE, key, seed
 from tests.federation.offering import answers, offer
 
 
@@ -80,7 +82,7 @@ REFUSALS = (
     Refusal("beyond as many as may be under way", "limit", before=_full),
     Refusal("too late", "expired", time=0),
     Refusal("more than a day ahead", "expired", time=DAY + 1),
-    Refusal("with another sealed part", "payee", sealed=b"another"),
+    Refusal("with another sealed part", "sealed", sealed=b"another"),
     Refusal("to nobody", "payee", payee=""),
     Refusal("to a closed account", "payee", payee="dot", before=_closed),
     Refusal("beyond the payee's ceiling", "payee", arrive=4_801, amount=2_000, payee="mia"),
@@ -181,9 +183,35 @@ def test_a_payment_is_decided_once_whoever_brings_it_again(first: str) -> None:
 def test_a_payment_that_was_refused_here_stays_refused() -> None:
     here = neighbourhood()
     _, header, sealed = here.header("", 25)
-    here.hear("exeter", Prepare(header, 24, ()), sealed, "mia")
+    here.hear("exeter", Prepare(header, 25, ()), sealed)
     step = offer(here, "exeter", Prepare(header, 25, ()), sealed, "mia")
     assert answers(step) == [(here.link("exeter").id, Release(payment_id(header), "seen"))]
+
+
+@pytest.mark.parametrize(
+    ("amount", "onward", "beside"),
+    [(24, (), None), (25, (("luton", 1),), None), (25, (), b"another")],
+)
+def test_what_is_wrong_with_the_way_is_no_decision_and_another_way_may_do(
+    amount: int, onward: tuple[tuple[str, int], ...], beside: bytes | None
+) -> None:
+    here = neighbourhood()
+    _, header, sealed = here.header("", 25)
+    here.hear("exeter", Prepare(header, amount, way(*onward)), beside or sealed, "mia")
+    assert payment_id(header) not in here.circle.state.transits
+    here.hear("kent", Prepare(header, 100, ()), sealed, "mia")
+    assert here.circle.state.transits[payment_id(header)].status == "committed"
+
+
+def test_our_own_payment_that_comes_home_is_committed_under_our_own_key_alone() -> None:
+    """What comes home is what was sent; were it not, no circle on its way could use the COMMIT."""
+    here = neighbourhood()
+    header, _, sealed = here.header("", 1)
+    stranger = encode_header(header._replace(decision=key("luton decision")))
+    ways = ((*way(("luton", 10), ("exeter", 71)), (here.circle.state.circle, 72)),)
+    here.step(clear_cycle(here.circle.state, here.circle.now, Route(stranger, sealed, ways)))
+    step = offer(here, "exeter", Prepare(stranger, 72, ()), sealed)
+    assert answers(step) == [(here.link("exeter").id, Release(payment_id(stranger), "payee"))]
 
 
 def test_a_payment_that_passes_is_held_on_both_sides_and_sent_on() -> None:

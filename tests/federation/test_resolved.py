@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from ledger.federation.link import PutEvidence
 from ledger.federation.message import (
     Accept,
     Commit,
@@ -14,11 +15,15 @@ from ledger.federation.message import (
     Prepare,
     Propose,
     Release,
+    Suspend,
+    encode_run,
 )
 from ledger.federation.payment import sign_commit
+from ledger.federation.receive import Received, receive
 from ledger.federation.send import give_up
+from ledger.federation.step import Step, shut
 from ledger.orders import COMMUNITY, SUSPENSE, Defer, Pay
-from tests.check_links import neighbourhood, way
+from tests.check_links import OWN, neighbourhood, way
 from tests.circle import DAY, seed
 from tests.federation.offering import answers, evidence, offer, passing
 
@@ -56,6 +61,7 @@ def test_a_late_commit_is_debt_whatever_the_time() -> None:
 def test_what_was_given_up_and_is_committed_after_all_is_borne_by_suspense() -> None:
     here = neighbourhood()
     payment = passing(here)
+    here.circle.now += 30 * DAY
     here.step(give_up(here.circle.state, here.circle.now, payment))
     step = here.commit("luton", payment, "luton")
     assert step.entry is not None
@@ -100,10 +106,51 @@ def test_what_cannot_be_freezes_the_link_and_is_kept(case: Contradiction) -> Non
     before, holds = here.link(case.link), dict(here.circle.state.link_holds)
     step = offer(here, case.link, case.content(payment))
     assert step.fault
-    assert (evidence(step), step.entry, answers(step)) == ([case.kind], None, [])
+    assert (evidence(step), step.entry, answers(step)) == (
+        [case.kind],
+        None,
+        [(before.id, Suspend(1))],
+    )
     here.step(step)
-    assert here.link(case.link) == replace(before, status="frozen")
+    assert here.link(case.link) == replace(before, status="frozen", sent=here.link(case.link).sent)
+    assert here.link(case.link).sent.seq == before.sent.seq + 1
     assert here.circle.state.link_holds == holds
+
+
+def test_a_payment_asked_for_again_while_it_is_held_freezes_the_link() -> None:
+    """Nobody could tell which of the two a RELEASE ends."""
+    here = neighbourhood()
+    payment = passing(here)
+    again = Prepare(here.circle.state.transits[payment].header, 44, way(("luton", 7)))
+    step = offer(here, "exeter", again)
+    assert evidence(step) == ["prepare"]
+    here.step(step)
+    assert (here.link("exeter").status, here.link("exeter").incoming) == ("frozen", 45)
+    here.commit("luton", payment, "luton")
+    assert here.link("exeter").owed == 45
+
+
+def test_the_account_that_came_with_a_contradiction_is_kept_beside_it() -> None:
+    here = neighbourhood()
+    link = here.link("luton")
+    wire, body = here.neighbours["luton"].say(link.circle, Release(bytes(32), "seen"))
+    received = Received(link.id, (wire,), body, statement=b"as it came")
+    kept = receive(here.circle.state, OWN, received, here.circle.now).changes
+    assert [each for each in kept if isinstance(each, PutEvidence)] == [
+        PutEvidence(link.id, "release", encode_run([wire])),
+        PutEvidence(link.id, "account", b"as it came"),
+    ]
+
+
+def test_who_was_convicted_elsewhere_gets_no_new_payments_and_is_told() -> None:
+    here = neighbourhood()
+    payment = passing(here)
+    step = shut(here.circle.state, here.link("luton").id, here.circle.now)
+    assert answers(step) == [(here.link("luton").id, Suspend(1))]
+    here.step(step)
+    assert here.link("luton").status == "frozen"
+    assert shut(here.circle.state, here.link("luton").id, here.circle.now) == Step()
+    here.commit("luton", payment, "luton")
 
 
 def test_a_resolution_is_final() -> None:

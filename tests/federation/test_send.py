@@ -176,7 +176,10 @@ def test_a_cycle_begins_over_a_link_that_is_there_and_takes_it() -> None:
 def test_what_the_circle_before_holds_is_let_go_and_ours_is_not() -> None:
     here = neighbourhood()
     payment = passing(here)
-    step = give_up(here.circle.state, here.circle.now, payment)
+    month = 30 * DAY
+    early = give_up(here.circle.state, here.circle.now + month - 1, payment)
+    assert early.fault == "the next circle has 30 days to answer"
+    step = give_up(here.circle.state, here.circle.now + month, payment)
     assert answers(step) == [(here.link("exeter").id, Release(payment, "given-up"))]
     here.step(step)
     assert (here.link("exeter").incoming, here.link("luton").outgoing) == (0, 7)
@@ -192,6 +195,7 @@ def test_only_what_waits_between_two_circles_is_given_up() -> None:
     for payment in (mine, bytes(32)):
         assert give_up(state, now, payment).fault
     payment = passing(here)
+    now += 30 * DAY
     state.unconfirmed.add(here.link("exeter").id)
     assert give_up(state, now, payment).fault
     state.unconfirmed.clear()

@@ -31,9 +31,8 @@ from ledger.federation.message import (
     Statement,
     Suspend,
     encode_statement,
-    open_message,
+    open_run,
     open_statement,
-    read_message,
     write_message,
 )
 from ledger.federation.payment import (
@@ -74,7 +73,7 @@ def _offer_agreement(body: bytes, signature: bytes) -> None:
 
 
 def _offer_message(body: bytes, signature: bytes) -> None:
-    read_message(open_message(codec.encode((body, signature)), ME))
+    open_run([codec.encode((body, signature))], ME)
 
 
 def _offer_exchange(body: bytes, signature: bytes) -> None:

@@ -19,7 +19,20 @@ from ledger.federation.agreement import (
     open_agreement,
     sign_agreement,
 )
-from ledger.federation.message import Accept, Content, Propose, Raise, Suspend
+from ledger.federation.message import (
+    Accept,
+    Content,
+    Decline,
+    Leave,
+    Prepare,
+    Propose,
+    Raise,
+    Release,
+    Suspend,
+    Withdraw,
+)
+from ledger.federation.payment import payment_id
+from ledger.federation.resume import resume
 from ledger.federation.step import UNHEARD, Step
 from ledger.orders import FIRST_MEMBER
 from tests.check_links import Neighbourhood, both_sign, neighbourhood, our_party, party
@@ -181,7 +194,7 @@ def test_what_may_not_be_said_of_a_link_is_a_proof(case: Wrong) -> None:
     step = offer(here, "kent", case.make(here))
     assert evidence(step) == ["terms"]
     here.step(step)
-    assert here.link("kent") == replace(before, status="frozen")
+    assert here.link("kent") == replace(before, status="frozen", sent=here.link("kent").sent)
 
 
 def test_another_agreement_than_ours_is_not_accepted_by_the_peer() -> None:
@@ -230,7 +243,19 @@ def _allow(here: Neighbourhood, link: bytes) -> Step:
     return terms.allow(here.circle.state, link, 6_000, here.circle.now)
 
 
-@pytest.mark.parametrize("wish", [_propose, _accept, _suspend, _allow])
+def _withdraw(here: Neighbourhood, link: bytes) -> Step:
+    return terms.withdraw(here.circle.state, link, here.circle.now)
+
+
+def _decline(here: Neighbourhood, link: bytes) -> Step:
+    return terms.decline(here.circle.state, link, here.circle.now)
+
+
+def _leave(here: Neighbourhood, link: bytes) -> Step:
+    return terms.leave(here.circle.state, link, here.circle.now)
+
+
+@pytest.mark.parametrize("wish", [_propose, _accept, _allow, _decline, _leave])
 def test_nothing_is_said_to_a_peer_that_has_not_been_heard(wish: Wish) -> None:
     """Our last messages may be lost: a number must not be used twice."""
     here = neighbourhood()
@@ -269,12 +294,13 @@ def test_there_is_nothing_to_accept_before_something_is_proposed() -> None:
     assert _accept(here, here.link("kent").id).fault == "the peer proposed nothing"
 
 
-@pytest.mark.parametrize("status", ["frozen", "lost", "left"])
-def test_a_link_that_ended_is_not_suspended_or_opened(status: str) -> None:
+@pytest.mark.parametrize("standing", ["frozen", "lost", "left"])
+def test_a_link_that_ended_is_not_suspended_or_opened(standing: str) -> None:
     here = neighbourhood()
-    link = replace(here.link("kent"), status=status)
-    here.circle.state.links[link.id] = link
-    assert _suspend(here, link.id).fault == f"the link is {status}"
+    link = here.link("kent")
+    ended = {"left": True} if standing == "left" else {"status": standing}
+    here.circle.state.links[link.id] = replace(link, **ended)
+    assert _suspend(here, link.id).fault == f"the link is {standing}"
 
 
 def test_a_new_rate_touches_only_new_holds() -> None:
@@ -287,3 +313,180 @@ def test_a_new_rate_touches_only_new_holds() -> None:
     assert values == {first: 30, second: 50}
     here.commit("kent", first, "kent")
     assert here.circle.balance(here.circle["mia"]) == 170
+
+
+def test_rounding_is_told_at_the_rate_of_when_a_payment_was_sent() -> None:
+    """71 are worth 30.428572 at three for seven, and cost 31, whatever is agreed meanwhile."""
+    here = neighbourhood()
+    _, out = here.pay(here.circle["mia"], "kent", 70, 40, (((party("kent").circle, 71),)))
+    _, header, sealed = here.header("exeter", 30)
+    here.hear("kent", Prepare(header, 71, (((party("exeter").circle, 30),))), sealed)
+    here.hear("kent", proposal(here))
+    here.step(_accept(here, here.link("kent").id))
+    here.commit("kent", out, "kent")
+    assert here.link("kent").rounding == 571_429
+    here.commit("exeter", payment_id(header), "exeter")
+    assert here.link("kent").rounding == 571_429 + 428_571
+
+
+# --- proposals that come to nothing ---------------------------------------------------------------
+
+
+def test_what_we_proposed_stands_until_the_peer_ends_it() -> None:
+    """A withdrawal asks: were it enough, it could cross an acceptance."""
+    here = neighbourhood()
+    link = here.link("kent").id
+    assert _withdraw(here, link).fault == "nothing of ours is proposed"
+    here.step(_propose(here, link))
+    proposed = terms.offer_id(here.link("kent").proposed)
+    step = _withdraw(here, link)
+    assert answers(step) == [(link, Withdraw(proposed))]
+    here.step(step)
+    assert _propose(here, link).fault == "our last proposal is still with the peer"
+    here.hear("kent", Decline(bytes(32)))
+    assert here.link("kent").proposed
+    here.hear("kent", Decline(proposed))
+    assert _propose(here, link).fault == ""
+
+
+def test_an_acceptance_that_crosses_a_withdrawal_holds() -> None:
+    here = neighbourhood()
+    link = here.link("kent").id
+    here.step(_propose(here, link))
+    here.step(_withdraw(here, link))
+    here.hear("kent", accepted(here))
+    _check_terms(here)
+
+
+def test_what_the_peer_withdraws_is_declined_at_once_and_only_then() -> None:
+    here = neighbourhood()
+    link = here.link("kent").id
+    here.hear("kent", proposal(here))
+    offered = terms.offer_id(here.link("kent").offered)
+    assert answers(offer(here, "kent", Withdraw(bytes(32)))) == []
+    step = here.hear("kent", Withdraw(offered))
+    assert answers(step) == [(link, Decline(offered))]
+    assert here.link("kent").offered == b""
+    assert _accept(here, link).fault == "the peer proposed nothing"
+    assert answers(here.hear("kent", Withdraw(offered))) == []
+
+
+def test_a_proposal_is_declined_and_another_may_come() -> None:
+    here = neighbourhood()
+    link = here.link("kent").id
+    here.hear("kent", proposal(here))
+    step = _decline(here, link)
+    assert answers(step) == [(link, Decline(terms.offer_id(here.link("kent").offered)))]
+    here.step(step)
+    assert _decline(here, link).fault == "the peer proposed nothing"
+    here.hear("kent", proposal(here))
+    here.step(_accept(here, link))
+    _check_terms(here)
+
+
+# --- an end ---------------------------------------------------------------------------------------
+
+
+def test_an_agreement_ends_when_nothing_is_owed_and_nothing_under_way() -> None:
+    here = neighbourhood()
+    link = here.link("kent").id
+    _, paid = here.pay(here.circle["mia"], "kent", 70, 70, (((party("kent").circle, 70),)))
+    assert _leave(here, link).fault == "1 payments are still under way"
+    here.commit("kent", paid, "kent")
+    assert _leave(here, link).fault == "this circle still owes 70 hours"
+    _, header, sealed = here.header("", 25)
+    here.hear("kent", Prepare(header, 70, ()), sealed, "mia")
+    here.step(_propose(here, link))
+    assert "withdraw it first" in _leave(here, link).fault
+    here.hear("kent", Decline(terms.offer_id(here.link("kent").proposed)))
+    here.hear("kent", proposal(here))
+    offered = terms.offer_id(here.link("kent").offered)
+    step = _leave(here, link)
+    assert answers(step) == [(link, Decline(offered)), (link, Leave(1))]
+    here.step(step)
+    assert (here.link("kent").standing, here.link("kent").takes_payments) == ("left", False)
+    for wish in (_leave, _allow):
+        assert "ended" in wish(here, link).fault
+
+
+def test_what_was_sent_before_an_end_was_heard_of_comes_back() -> None:
+    here = neighbourhood()
+    here.step(_leave(here, here.link("kent").id))
+    _, header, sealed = here.header("", 25)
+    step = offer(here, "kent", Prepare(header, 70, ()), sealed, "mia")
+    assert [getattr(said, "reason", "") for _, said in answers(step)] == ["suspended"]
+
+
+def test_a_peer_that_leaves_may_still_be_asked_for_what_it_was_sent() -> None:
+    here = neighbourhood()
+    _, sent = here.pay(here.circle["mia"], "kent", 70, 70, (((party("kent").circle, 70),)))
+    here.hear("kent", Leave(1))
+    assert here.link("kent").standing == "left"
+    here.hear("kent", Release(sent, "suspended"))
+    assert (here.link("kent").outgoing, here.circle.state.holds) == (0, {})
+
+
+@pytest.mark.parametrize("owed", [70, -70])
+def test_a_peer_that_leaves_while_something_is_owed_contradicts_itself(owed: int) -> None:
+    here = neighbourhood()
+    link = here.link("kent")
+    here.circle.state.links[link.id] = replace(link, owed=owed)
+    assert evidence(offer(here, "kent", Leave(1))) == ["terms"]
+
+
+def test_a_peer_ends_the_agreement_that_is_in_force() -> None:
+    here = neighbourhood()
+    assert evidence(offer(here, "kent", Leave(2))) == ["terms"]
+
+
+@pytest.mark.parametrize("who", ["we", "kent"])
+def test_after_an_end_there_may_be_another_agreement(who: str) -> None:
+    """On the same link, with the next number; what was suspended before is not any more."""
+    here = neighbourhood()
+    link = here.link("kent").id
+    here.step(_suspend(here, link))
+    here.hear("kent", Suspend(1))
+    here.step(_leave(here, link))
+    here.hear("kent", Suspend(1))  # it crossed
+    here.hear("kent", Leave(1))
+    sides = our_party(here.circle.state.circle), party("kent")
+    again = both_sign(make_agreement(1, b"hours", 9, 9, *sides), "kent")
+    assert "propose new terms" in terms.open_link(here.circle.state, again).fault
+    if who == "we":
+        here.step(_propose(here, link))
+        here.hear("kent", accepted(here))
+    else:
+        here.hear("kent", proposal(here))
+        here.step(_accept(here, link))
+    _check_terms(here)
+    assert here.link("kent").takes_payments
+
+
+# --- a peer that is not to be heard ---------------------------------------------------------------
+
+
+def test_payments_with_a_peer_that_is_not_heard_are_suspended_and_it_is_told_later() -> None:
+    here = neighbourhood()
+    state, link = here.circle.state, here.link("kent").id
+    state.unconfirmed.add(link)
+    step = _suspend(here, link)
+    assert (step.fault, answers(step)) == ("", [])
+    here.step(step)
+    assert (here.link("kent").standing, here.link("kent").takes_payments) == ("suspended", False)
+    assert _suspend(here, link).fault
+    state.unconfirmed.clear()
+    told = resume(state, link, b"", here.circle.now)
+    assert answers(told) == [(link, Suspend(1))]
+    here.step(told)
+    assert (here.link("kent").status, here.link("kent").suspending) == ("suspended", False)
+    assert answers(resume(state, link, b"", here.circle.now)) == []
+
+
+def test_payments_that_were_suspended_unheard_are_taken_again_unheard() -> None:
+    here = neighbourhood()
+    state, link = here.circle.state, here.link("kent").id
+    state.unconfirmed.add(link)
+    here.step(_suspend(here, link))
+    here.step(terms.suspend(state, link, False, here.circle.now))
+    assert here.link("kent").takes_payments
+    assert answers(resume(state, link, b"", here.circle.now)) == []

@@ -37,8 +37,9 @@ def code_of(read: Any, *arguments: Any) -> str:
     return caught.value.code
 
 
-def read_message(wire: bytes, key: bytes) -> tuple[message.Message, message.Content]:
-    return message.read_message(message.open_message(wire, key))
+def read_message(wire: bytes, key: bytes) -> tuple[bytes, message.Message, message.Content]:
+    [opened] = message.open_run([wire], key)
+    return opened
 
 
 def unseal(sealed: bytes, seed: bytes) -> payment.Inside:
@@ -82,11 +83,11 @@ def test_an_amount_is_worth_what_is_stated(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", cases("valid/link-message.json"))
 def test_a_link_message_is_read_and_written_as_stated(case: dict[str, Any]) -> None:
     wire, key, seed, body = unhex(case, "wire", "link_key", "link_seed", "body")
-    assert message.open_message(wire, key) == body
-    read, content = message.read_message(body)
+    found, read, content = read_message(wire, key)
+    assert found == body
     assert (render(read), render(content)) == (case["message"], case["content"])
     assert message.write_message(*read[:5], content) == body
-    assert message.sign_message(body, seed) == wire
+    assert message.sign_run([message.write_wire(body)], seed) == (wire,)
     assert message.message_hash(body).hex() == case["hash"]
 
 
@@ -100,6 +101,22 @@ def test_every_kind_of_message_and_every_reason_has_a_vector() -> None:
 @pytest.mark.parametrize("case", cases("invalid/link-message.json"))
 def test_what_is_no_link_message_is_refused_with_its_code(case: dict[str, Any]) -> None:
     assert code_of(read_message, *unhex(case, "wire", "link_key")) == case["error"]
+
+
+@pytest.mark.parametrize("case", cases("valid/link-run.json"))
+def test_a_run_is_read_and_signed_as_stated(case: dict[str, Any]) -> None:
+    key, seed = unhex(case, "link_key", "link_seed")
+    wires = [bytes.fromhex(wire) for wire in case["wires"]]
+    bodies = [body for body, _, _ in message.open_run(wires, key)]
+    assert [message.message_hash(body).hex() for body in bodies] == case["hashes"]
+    assert message.sign_run([message.write_wire(body) for body in bodies], seed) == tuple(wires)
+    assert message.decode_run(message.encode_run(wires)) == tuple(wires)
+
+
+@pytest.mark.parametrize("case", cases("invalid/link-run.json"))
+def test_what_is_no_run_is_refused_with_its_code(case: dict[str, Any]) -> None:
+    wires = [bytes.fromhex(wire) for wire in case["wires"]]
+    assert code_of(message.open_run, wires, bytes.fromhex(case["link_key"])) == case["error"]
 
 
 @pytest.mark.parametrize("case", cases("valid/link-statement.json"))

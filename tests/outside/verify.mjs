@@ -295,18 +295,22 @@ const UNPRINTABLE = new RegExp(
 const LABEL = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const ADDRESS = new RegExp(`^${LABEL}(?:\\.${LABEL})*(?::([1-9][0-9]{0,4}))?$`);
 
+function utf8(data) {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(data);
+  } catch {
+    return refuse('malformed', 'a text that is not UTF-8');
+  }
+}
+
+function checkName(data) {
+  require(!UNPRINTABLE.test(utf8(data)), 'malformed', 'a name');
+}
+
 function readRules(data) {
   const rules = decode(data, RULES, 1024);
   const [name, address, unit, plural, kind, scale, , limit, , , , floor, ceiling, starter] = rules;
-  for (const text of [name, unit, plural]) {
-    let decoded;
-    try {
-      decoded = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text);
-    } catch {
-      refuse('malformed', 'a name that is not UTF-8');
-    }
-    require(!UNPRINTABLE.test(decoded), 'malformed', 'a name');
-  }
+  [name, unit, plural].forEach(checkName);
   const host = ADDRESS.exec(address);
   require(host && Number(host[1] ?? 0) <= 65535, 'malformed', 'an address');
   require(kind !== 'minutes' || scale === 0, 'malformed', 'minutes with decimals');
@@ -1024,18 +1028,23 @@ const CONTENTS = {
   release: record({
     payment: HASH,
     reason: oneOf(
-      'suspended', 'limit', 'expired', 'seen', 'value', 'route', 'payee', 'given-up',
+      'suspended', 'limit', 'expired', 'seen', 'value', 'route', 'sealed', 'payee',
+      'given-up',
     ),
   }),
   raise: record({ owes_max: int(0) }),
   propose: record({ agreement: bytes(1, 2048), signature: SIGNATURE }),
   accept: record({ agreement: HASH, signature: SIGNATURE }),
+  withdraw: record({ agreement: HASH }),
+  decline: record({ agreement: HASH }),
   suspend: record({ suspended: int(0, 1) }),
+  leave: record({ number: int(1) }),
 };
 const MESSAGE = record({
   link: HASH, sender: HASH, receiver: HASH, seq: int(1), previous: HASH,
   kind: oneOf(...Object.keys(CONTENTS)), content: bytes(1, 2600),
 });
+const LINK_WIRE = record({ body: bytes(1, 2600), signature: bytes(0, 64) });
 const STATEMENT = record({
   link: HASH, agreement: int(1), low_seq: int(0), low_hash: HASH, high_seq: int(0),
   high_hash: HASH, tally: int(-M), low_held: int(0), high_held: int(0),
@@ -1051,9 +1060,9 @@ const EXCHANGE = record({
 const WAYS = list((way) => { list(() => {}, 1, 3)(way); HOPS(3)(way); }, 0, 8);
 const ROUTE = record({ header: bytes(1, 256), sealed: bytes(1, 2400), ways: bytes(1, 2048) });
 
-function checkAgreement(one) {
-  const shape = record({ body: bytes(1, 2048), low: SIGNATURE, high: SIGNATURE });
-  const [body, ...signatures] = decode(hex(one.wire), shape, 4096);
+const SIGNED_AGREEMENT = record({ body: bytes(1, 2048), low: SIGNATURE, high: SIGNATURE });
+
+function readAgreement(body) {
   const agreement = decode(body, AGREEMENT, 2048);
   const [, unit, holdMax, , low, high] = agreement;
   require(Buffer.compare(low[0], high[0]) < 0, 'malformed', 'the order of the circles');
@@ -1064,15 +1073,22 @@ function checkAgreement(one) {
     const worth = (most * BigInt(party[5])) / BigInt(party[6]);
     require(most <= M && worth <= M, 'malformed', 'what may be owed');
   }
-  let name;
-  try {
-    name = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(unit);
-  } catch {
-    refuse('malformed', 'a unit that is not UTF-8');
-  }
-  require(!UNPRINTABLE.test(name), 'malformed', "the unit's name");
-  checkSignature('agreement', body, signatures[0], low[2]);
-  checkSignature('agreement', body, signatures[1], high[2]);
+  checkName(unit);
+  return agreement;
+}
+
+function openAgreement(wire) {
+  const [body, ...signatures] = decode(wire, SIGNED_AGREEMENT, 4096);
+  const agreement = readAgreement(body);
+  checkSignature('agreement', body, signatures[0], agreement[4][2]);
+  checkSignature('agreement', body, signatures[1], agreement[5][2]);
+  return agreement;
+}
+
+function checkAgreement(one) {
+  const agreement = openAgreement(hex(one.wire));
+  const [body, ...signatures] = decode(hex(one.wire), SIGNED_AGREEMENT, 4096);
+  const [low, high] = agreement.slice(4);
   if (!one.agreement) return;
   equal(render(agreement), unnamed(one.agreement), 'the fields');
   equal(render(sha256(context('agreement'), body)), one.id, 'the id');
@@ -1098,6 +1114,23 @@ function checkMessage(one) {
   if (!one.message) return;
   equal(render([message, content]), unnamed([one.message, one.content]), 'the fields');
   equal(render(sha256(context('message'), body)), one.hash, 'the hash');
+}
+
+/** A run: every message names the one before it, and the last alone has a signature. */
+function checkRun(one) {
+  const run = one.wires.map((wire) => decode(hex(wire), LINK_WIRE, 5200));
+  const hashed = run.map(([body]) => sha256(context('message'), body));
+  run.forEach(([body, signature], place) => {
+    const message = decode(body, MESSAGE, 2600);
+    decode(message[6], CONTENTS[message[5]], 2600);
+    const last = place === run.length - 1;
+    require(last || signature.length === 0, 'malformed', 'one before the last is signed');
+    const follows = place === 0 || message[4].equals(hashed[place - 1]);
+    require(follows, 'malformed', 'it does not name the message before it');
+  });
+  const [body, signature] = run.at(-1);
+  checkSignature('message', body, signature, hex(one.link_key));
+  if (one.hashes) equal(render(hashed), one.hashes, 'the hashes');
 }
 
 function checkStatement(one) {
@@ -1148,9 +1181,419 @@ function checkSealed(one) {
   else refuse(one.error, one.why);
 }
 
+// --- Evidence -----------------------------------------------------------------------------------
+
+const WHO = record({ identity: KEY, certificate: bytes(1, 1024), signature: SIGNATURE });
+const CLAIM = record({ what: oneOf('run', 'statement'), signed: bytes(1, 171520) });
+const VERDICT = record({
+  what: oneOf('commit', 'status', 'release'), signed: bytes(1, 171520),
+});
+const BODIES = list(bytes(1, 2600), 0, 32768);
+const OF_LINK = { who: WHO, agreement: bytes(1, 4096) };
+const EVIDENCES = {
+  claims: record({ ...OF_LINK, first: CLAIM, second: CLAIM }),
+  books: record({
+    ...OF_LINK, base: bytes(0, 512), statement: bytes(1, 512), low: BODIES, high: BODIES,
+  }),
+  impossible: record({ ...OF_LINK, run: bytes(1, 171520), about: bytes(0, 2048) }),
+  verdicts: record({ who: optional(WHO), header: bytes(1, 256), first: VERDICT, second: VERDICT }),
+  heads: record({
+    who: optional(WHO), key: bytes(1, 512), first: bytes(1, 65536), second: bytes(1, 65536),
+    root: bytes(0, 32), path: list(HASH, 0, 128),
+  }),
+  versions: record({ conflict: bytes(1, 70000) }),
+  dispute: record({ ...OF_LINK, theirs: CLAIM, ours: CLAIM }),
+  past: record({ ...OF_LINK, statement: bytes(1, 512) }),
+};
+
+function openCertificate([identity, body, signature]) {
+  const certificate = decode(body, CERTIFICATE, 1024);
+  checkSignature('certificate', body, signature, identity);
+  const circle = sha256(context('circle'), identity);
+  require(certificate[0].equals(circle), 'malformed', "another circle's certificate");
+  return certificate;
+}
+
+/** Who is accused: a side of the agreement, its keys as the certificate has them. */
+function openAccused(who, wire) {
+  const [circle, , origin, , , link, decision] = openCertificate(who);
+  const terms = openAgreement(wire);
+  const side = terms.slice(4).find((party) => party[0].equals(circle));
+  require(side, 'malformed', 'an agreement of others');
+  const same = side[1] === origin && side[2].equals(link) && side[3].equals(decision);
+  require(same, 'malformed', 'other keys than the certificate has');
+  return sideOf(terms, side === terms[4]);
+}
+
+function sideOf(terms, low) {
+  const [side, other] = low ? [terms[4], terms[5]] : [terms[5], terms[4]];
+  const link = sha256(context('link'), encode([terms[4][0], terms[5][0]]));
+  return { terms, low, side, other, link, key: side[2] };
+}
+
+const messageHash = (body) => sha256(context('message'), body);
+
+function openRun(data, key) {
+  const wires = decode(data, list(bytes(1, 5200), 1, 64), 171520);
+  const run = wires.map((wire) => decode(wire, LINK_WIRE, 5200));
+  const opened = run.map(([body, signature], place) => {
+    const last = place === run.length - 1;
+    require(last || signature.length === 0, 'malformed', 'one before the last is signed');
+    const message = decode(body, MESSAGE, 2600);
+    const follows = place === 0 || message[4].equals(messageHash(run[place - 1][0]));
+    require(follows, 'malformed', 'it does not name the message before it');
+    const content = decode(message[6], CONTENTS[message[5]], 2600);
+    return { body, message, kind: message[5], content };
+  });
+  checkSignature('message', ...run.at(-1), key);
+  return opened;
+}
+
+/** The hashes that a claim names, by direction and number; its messages, or its statement. */
+function openClaim(signer, [what, signed]) {
+  const hashes = new Map();
+  const name = (low, seq, hash) => hashes.set(`${low ? 0 : 1} ${String(seq).padStart(16, '0')}`, hash);
+  if (what === 'statement') {
+    const body = openSigned('statement', signed, signer.key, 512, 512);
+    const statement = decode(body, STATEMENT, 512);
+    require(statement[0].equals(signer.link), 'malformed', 'a statement of another link');
+    name(true, statement[2], statement[3]);
+    name(false, statement[4], statement[5]);
+    return { hashes, messages: [], statement };
+  }
+  const messages = openRun(signed, signer.key);
+  messages.forEach(({ body, message }, place) => {
+    const [link, sender, receiver, seq, previous] = message;
+    const ends = [link, sender, receiver].map(render);
+    const expected = [signer.link, signer.side[0], signer.other[0]].map(render);
+    require(String(ends) === String(expected), 'malformed', 'a message of another link');
+    const follows = place === 0 || seq === messages[place - 1].message[3] + 1;
+    require(follows, 'malformed', 'the numbers of a run');
+    if (place === 0) name(signer.low, seq - 1, previous);
+    name(signer.low, seq, messageHash(body));
+  });
+  return { hashes, messages, statement: null };
+}
+
+const owes = (accused, statement) => (accused.low ? 0 - statement[6] : statement[6]);
+
+function found(accused, about, more = {}) {
+  const { side, other, terms } = accused;
+  return {
+    about, circle: render(side[0]), origin: side[1], convicted: true, other: render(other[0]),
+    other_origin: other[1], number: 0, payment: '', owes: [], unit: terms[1].toString(), key: '',
+    ...more,
+  };
+}
+
+function twoHashes(first, second) {
+  const places = [...first.hashes.keys()].filter((place) => second.hashes.has(place)).sort();
+  const place = places.find((one) => !first.hashes.get(one).equals(second.hashes.get(one)));
+  return place && { low: place[0] === '0', number: Number(place.slice(2)) };
+}
+
+function twoAccounts(accused, { statement: one }, { statement: other }) {
+  if (!one || !other || one[2] !== other[2] || one[4] !== other[4]) return null;
+  if (String(render(one)) === String(render(other))) return null;
+  return [one, other].map((statement) => owes(accused, statement));
+}
+
+/** What a message does to a payment, as [finding, T]. */
+function paymentOf({ kind, content }) {
+  if (kind === 'prepare') return ['sent-twice', sha256(context('payment'), content[0])];
+  return kind === 'commit' ? ['committed-twice', content[0]] : null;
+}
+
+function contradiction(accused, first, second) {
+  const hashes = twoHashes(first, second);
+  if (hashes) {
+    const own = hashes.low === accused.low;
+    return found(accused, own ? 'message' : 'received', { convicted: own, number: hashes.number });
+  }
+  const accounts = twoAccounts(accused, first, second);
+  if (accounts) return found(accused, 'statement', { owes: accounts });
+  const seen = new Map();
+  for (const each of first.messages) {
+    const did = paymentOf(each);
+    if (did) seen.set(String(render(did)), each.message[3]);
+  }
+  for (const each of second.messages) {
+    const did = paymentOf(each);
+    const [about, payment] = did ?? [];
+    const seq = each.message[3];
+    if (did && (seen.get(String(render(did))) ?? seq) !== seq) {
+      return found(accused, about, { number: seq, payment: render(payment) });
+    }
+  }
+  return unproven(false, 'both can be');
+}
+
+function dispute(accused, theirs, ours) {
+  const hashes = twoHashes(theirs, ours);
+  if (hashes) return found(accused, 'dispute', { convicted: false, number: hashes.number });
+  const accounts = twoAccounts(accused, theirs, ours);
+  unproven(accounts, 'nothing different');
+  return found(accused, 'dispute', { convicted: false, owes: accounts });
+}
+
+function wrongBooks(accused, base, wire, bodies) {
+  const open = (signed) => openClaim(accused, ['statement', signed]).statement;
+  const zero = Buffer.alloc(32);
+  const start = base.length ? open(base) : [accused.link, 1, 0, zero, 0, zero, 0, 0, 0];
+  require(!start[7] && !start[8], 'malformed', 'payments under way where it begins');
+  const end = open(wire);
+  const sent = new Map();
+  const ended = new Map();
+  let agreement = start[1];
+  const note = (map, key, value) => map.set(key, [...(map.get(key) ?? []), value]);
+  bodies.forEach((direction, place) => {
+    const at = 2 + 2 * place;
+    const ends = [4 + place, 5 - place].map((side) => render(accused.terms[side][0]));
+    let [seq, last] = [start[at], start[at + 1]];
+    for (const body of direction) {
+      const message = decode(body, MESSAGE, 2600);
+      const content = decode(message[6], CONTENTS[message[5]], 2600);
+      seq += 1;
+      const expected = [render(accused.link), ...ends, seq, render(last)];
+      require(String(render(message.slice(0, 5))) === String(expected), 'malformed', 'a row');
+      last = messageHash(body);
+      const kind = message[5];
+      if (kind === 'prepare') {
+        note(sent, `${place} ${render(sha256(context('payment'), content[0]))}`, content[1]);
+      } else if (kind === 'commit' || kind === 'release') {
+        note(ended, `${1 - place} ${render(content[0])}`, kind === 'commit');
+      } else if (kind === 'accept') agreement += 1;
+    }
+    require(seq === end[at] && last.equals(end[at + 1]), 'malformed', 'other messages');
+  });
+  const own = accused.low ? '0' : '1';
+  const unheld = [...ended.keys()].filter((key) => ended.get(key).length > (sent.get(key) ?? []).length);
+  const twice = [...sent.keys()].filter((key) => sent.get(key).length > 1);
+  const hold = unheld.find((key) => key[0] !== own);
+  if (hold) return found(accused, 'hold', { payment: hold.slice(2) });
+  const again = twice.find((key) => key[0] === own);
+  if (again) return found(accused, 'sent-twice', { payment: again.slice(2) });
+  unproven(!unheld.length && !twice.length, "the other's doing");
+  const held = [0, 0];
+  let tally = start[6];
+  for (const [key, [amount]] of sent) {
+    const [outcome] = ended.get(key) ?? [];
+    if (outcome === undefined) held[Number(key[0])] += amount;
+    else if (outcome) tally += key[0] === '0' ? -amount : amount;
+  }
+  const same = [agreement, tally, ...held].join() === [end[1], ...end.slice(6)].join();
+  unproven(!same, 'it is as it says');
+  const truly = accused.low ? 0 - tally : tally;
+  return found(accused, 'books', { owes: [owes(accused, end), truly] });
+}
+
+function impossible(accused, run, about) {
+  const [{ message, kind, content }] = openClaim(accused, ['run', run]).messages;
+  const fits = (name, body, signature, key) =>
+    isSignature(key, Buffer.concat([context(name), body]), signature);
+  const number = message[3];
+  if (kind === 'commit') {
+    const named = sha256(context('payment'), about).equals(content[0]);
+    require(named, 'malformed', "another payment's header");
+    const good = fits('commit', content[0], content[1], decode(about, PAYMENT, 256)[1]);
+    if (!good) return found(accused, 'false-commit', { number, payment: render(content[0]) });
+  } else if (kind === 'accept') {
+    const named = sha256(context('agreement'), about).equals(content[0]);
+    require(named, 'malformed', 'another agreement');
+    const good = fits('agreement', about, content[1], accused.key);
+    if (!good) return found(accused, 'false-terms', { number });
+  } else if (kind === 'propose' || kind === 'prepare') {
+    require(about.length === 0, 'malformed', 'something beside it');
+    const [body, signature] = content;
+    if (kind === 'prepare') {
+      if (codeOf(() => decode(body, PAYMENT, 256)) === null) unproven(false, 'a header');
+      const payment = render(sha256(context('payment'), body));
+      return found(accused, 'false-payment', { number, payment });
+    }
+    if (!isOfLink(accused, body) || !fits('agreement', body, signature, accused.key)) {
+      return found(accused, 'false-terms', { number });
+    }
+  }
+  return unproven(false, 'it can have been signed');
+}
+
+function isOfLink({ terms }, body) {
+  const fixed = ([, unit, , , low, high]) =>
+    String(render([unit, low.slice(0, 4), high.slice(0, 4)]));
+  let proposed;
+  if (codeOf(() => { proposed = readAgreement(body); }) !== null) return false;
+  return fixed(proposed) === fixed(terms);
+}
+
+/** A finding on a circle alone, or on whoever has a key. */
+const foundOf = (about, circle, origin, more) => ({
+  about, circle, origin, convicted: true, other: '', other_origin: '', number: 0, payment: '',
+  owes: [], unit: '', key: '', ...more,
+});
+
+function twoVerdicts([who, header, ...pair]) {
+  const [decider, decision] = decode(header, PAYMENT, 256);
+  const payment = sha256(context('payment'), header);
+  const [certificate] = who.map(openCertificate);
+  const own = !certificate || (decider.equals(certificate[0]) && decision.equals(certificate[6]));
+  require(own, 'malformed', 'another decides');
+  const told = pair.map(([what, signed]) => {
+    if (what === 'commit') {
+      checkSignature('commit', payment, signed, decision);
+      return 'committed';
+    }
+    if (what === 'release') {
+      require(certificate, 'signature-invalid', 'whose release it is');
+      const [{ message, kind, content }] = openRun(signed, certificate[5]);
+      const own = message[1].equals(decider) && kind === 'release' && content[0].equals(payment);
+      require(own, 'malformed', 'another release');
+      unproven(content[1] === 'payee', 'it may come another way');
+      return 'refused';
+    }
+    const status = decode(openSigned('status', signed, decision, 512, 256), STATUS, 256);
+    require(status[0].equals(payment), 'malformed', 'another payment');
+    return status[1];
+  });
+  unproven(told.sort().join() === 'committed,refused', 'both can be');
+  const [circle, origin] = certificate ? [render(certificate[0]), certificate[2]] : ['', ''];
+  return foundOf('verdict', circle, origin, { payment: render(payment), key: render(decision) });
+}
+
+function twoHeads([who, vkey, one, other, root, path]) {
+  const key = parseVkey(vkey.toString());
+  const [certificate] = who.map(openCertificate);
+  const own = !certificate || (certificate[2] === key.name && certificate[3].equals(key.key));
+  require(own, 'malformed', "another circle's log");
+  const [first, second] = [one, other].map((note) => parseCheckpoint(openNote(note, [key]).text));
+  ill(first.origin === key.name && second.origin === key.name, 'another log');
+  if (path.length || root.length) {
+    require(first.size > 0n && first.size < second.size, 'malformed', 'the sizes');
+    verifyConsistency(first.size, second.size, path, root, second.root);
+    unproven(!same(root, first.root), 'one history');
+  } else {
+    unproven(first.size === second.size && !same(first.root, second.root), 'one history');
+  }
+  const circle = certificate ? render(certificate[0]) : '';
+  return foundOf('heads', circle, key.name, { number: Number(first.size), key: key.text });
+}
+
+const ANY_ENVELOPE = record({
+  issuer: HASH, epoch: int(1, 2 ** 32 - 1), seq: int(0, 2 ** 32 - 1), body: bytes(1, 32768),
+  signature: SIGNATURE,
+});
+
+function twoVersions(conflict) {
+  const shape = record({ announced: bytes(0, 2048), first: bytes(1, 32768), second: bytes(1, 32768) });
+  const parts = decode(conflict, shape, 70000);
+  const signed = (data) => data.subarray(0, -66);
+  const parse = (data) => {
+    const fields = decode(data, ANY_ENVELOPE, 32768);
+    return { data, fields, id: sha256(context('gossip'), signed(data)) };
+  };
+  const [first, second] = parts.slice(1).map(parse);
+  const version = ({ fields }) => String(render(fields.slice(0, 3)));
+  require(version(first) === version(second), 'malformed', 'other versions');
+  require(Buffer.compare(first.id, second.id) < 0, 'malformed', 'not two, in order');
+  const [issuer, epoch, seq] = first.fields;
+  require((seq === 0) === (parts[0].length === 0), 'malformed', 'an announcement too many or few');
+  const openAnnouncement = ({ data, fields }) => {
+    const [identity, body, signature] = decode(fields[3], WHO, 2048);
+    const certificate = openCertificate([identity, body, signature]);
+    require(certificate[0].equals(fields[0]), 'malformed', 'another issuer');
+    require(certificate[1] === fields[1] && fields[2] === 0, 'malformed', 'another epoch');
+    checkSignature('gossip', signed(data), fields[4], certificate[5]);
+    return certificate;
+  };
+  if (seq === 0) {
+    const [certificate] = [first, second].map(openAnnouncement);
+    return foundOf('keys', render(issuer), certificate[2], {});
+  }
+  const announced = parse(parts[0]);
+  const expected = String(render([issuer, epoch, 0]));
+  require(version(announced) === expected, 'malformed', 'an announcement of another');
+  const certificate = openAnnouncement(announced);
+  for (const { data, fields } of [first, second]) {
+    checkSignature('gossip', signed(data), fields[4], certificate[5]);
+  }
+  return foundOf('bulletin', render(issuer), certificate[2], { number: seq });
+}
+
+function verifyEvidence(data) {
+  const shape = record({ kind: oneOf(...Object.keys(EVIDENCES)), content: bytes(1, 8388608) });
+  const [kind, content] = decode(data, shape, 8388608);
+  const parts = decode(content, EVIDENCES[kind], 8388608);
+  if (kind === 'verdicts') return twoVerdicts(parts);
+  if (kind === 'heads') return twoHeads(parts);
+  if (kind === 'versions') return twoVersions(parts[0]);
+  const accused = openAccused(parts[0], parts[1]);
+  const turned = sideOf(accused.terms, !accused.low);
+  switch (kind) {
+    case 'claims':
+      return contradiction(accused, ...parts.slice(2).map((claim) => openClaim(accused, claim)));
+    case 'books': return wrongBooks(accused, parts[2], parts[3], parts.slice(4));
+    case 'impossible': return impossible(accused, parts[2], parts[3]);
+    case 'dispute':
+      return dispute(accused, openClaim(accused, parts[2]), openClaim(turned, parts[3]));
+    default: {
+      const { statement } = openClaim(accused, ['statement', parts[2]]);
+      const number = statement[accused.low ? 4 : 2];
+      unproven(number > 0, 'it acknowledges nothing');
+      return found(accused, 'past', { convicted: false, number });
+    }
+  }
+}
+
+const TOTALS = record({ accounts: int(0), positive: int(0), granted: int(0) });
+const UNIT = record({ name: bytes(1, 40), kind: oneOf('decimal', 'minutes'), scale: int(0, 9) });
+const POSITION = record({
+  peer: HASH, unit: bytes(1, 40), statement: bytes(0, 512), numerator: int(1), denominator: int(1),
+  inward: int(0), outward: int(0),
+});
+const BULLETIN = record({
+  checkpoint: bytes(1, 4096), totals: TOTALS, endpoint: ascii(1, 255), unit: UNIT,
+  links: list(POSITION, 0, 64),
+});
+
+function checkBulletin(one) {
+  const wire = hex(one.wire);
+  const envelope = decode(wire, ANY_ENVELOPE, 32768);
+  const signed = wire.subarray(0, -66);
+  checkSignature('gossip', signed, envelope[4], hex(one.link_key));
+  const bulletin = decode(envelope[3], BULLETIN, 32768);
+  const [checkpoint, , , unit, links] = bulletin;
+  utf8(checkpoint);
+  [unit[0], ...links.map((link) => link[1])].forEach(checkName);
+  links.slice(1).forEach(([peer], place) => {
+    require(Buffer.compare(links[place][0], peer) < 0, 'malformed', 'the order of the links');
+  });
+  if (!one.bulletin) return;
+  equal(render(envelope.slice(0, 3)), [one.issuer, one.epoch, one.seq], 'the version');
+  equal(render(bulletin), unnamed(one.bulletin), 'the fields');
+  equal(render(sha256(context('gossip'), signed)), one.id, 'the id');
+}
+
+/** A statement under which both circles stand. */
+function checkJoined(one) {
+  const joined = record({ body: bytes(1, 512), low: SIGNATURE, high: SIGNATURE });
+  const [body, low, high] = decode(hex(one.wire), joined, 512);
+  const statement = decode(body, STATEMENT, 512);
+  checkSignature('statement', body, low, hex(one.low_key));
+  checkSignature('statement', body, high, hex(one.high_key));
+  if (one.statement) equal(render(statement), unnamed(one.statement), 'the fields');
+}
+
+function checkEvidence(one) {
+  const finding = verifyEvidence(hex(one.evidence));
+  if (one.finding) equal(finding, one.finding, 'the finding');
+}
+
 const CHECKS = {
   'agreement.json': checkAgreement,
+  'bulletin.json': checkBulletin,
+  'evidence.json': checkEvidence,
+  'joined-statement.json': checkJoined,
   'link-message.json': checkMessage,
+  'link-run.json': checkRun,
   'link-statement.json': checkStatement,
   'exchange.json': checkExchange,
   'route.json': checkRoute,

@@ -56,7 +56,7 @@ def catch_mutants(processes: int, as_json: bool) -> int:
         where = "ESCAPED" if caught.seed is None else f"seed {caught.seed}"
         print(f"{where:>9}  {caught.mutant}: {caught.what}", file=sys.stderr)
 
-    found = mutants.catch_all(list(mutants.MUTANTS), processes, tell)
+    found = mutants.catch_all(list(mutants.ALL), processes, tell)
     escaped = list(mutants.escaped(found))
     caught = len(found) - len(escaped)
     seconds = round(perf_counter() - started, 3)

@@ -7,7 +7,7 @@ leaves what was written; each link then waits until its peer has said where it s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -25,10 +25,10 @@ from ledger.federation.link import (
 from ledger.federation.message import (
     Prepare,
     message_hash,
-    open_message,
+    open_run,
     open_statement,
     read_message,
-    sign_message,
+    sign_run,
     sign_statement,
 )
 from ledger.federation.payment import box_keys, decode_header, payment_id, unseal
@@ -36,14 +36,16 @@ from ledger.federation.receive import Keys, Received, confirm, receive
 from ledger.federation.resume import resume
 from ledger.federation.step import Step
 from ledger.state import State, apply
-from tests.simulator.founding import copy_state, key_of, seed_of
+from tests.simulator.founding import copy_state, key_of, secret_of, seed_of
 from tests.simulator.invariants import Row
 
 SECRET = b"\1" * 32
 # What came once is verified once: most of what is said is said again.
-_open_message = lru_cache(8192)(open_message)
+_open_run = lru_cache(8192)(open_run)
+_sign_run = lru_cache(8192)(sign_run)
 _open_statement = lru_cache(8192)(open_statement)
 _read_message = lru_cache(8192)(read_message)
+_box_keys = lru_cache(64)(box_keys)
 
 EXCHANGE_MAX = 8
 """Messages of one request or answer."""
@@ -102,6 +104,9 @@ class Made(NamedTuple):
     changes: tuple[FederationChange, ...]
     personal: tuple[bytes, ...]
     now: int
+
+    def step(self) -> Step:
+        return Step(self.entry, self.wire, self.personal, self.changes)
 
 
 def make(state: State, made: Made) -> None:
@@ -172,7 +177,7 @@ class Circle:
 
     @property
     def secrets(self) -> Keys:
-        return Keys(key_of(self.number, "decision"), seed_of(self.number, "decision"))
+        return Keys(key_of(self.number, "decision"), secret_of(self.number, "decision"))
 
     # --- steps ------------------------------------------------------------------------------------
 
@@ -215,8 +220,7 @@ class Circle:
         links = []
         for change in changes:
             match change:
-                case PutMessage(link, True, _, body):
-                    wire = sign_message(body, seed_of(self.number, "link"))
+                case PutMessage(link, True, _, body, wire):
                     letter = wire, _sealed(book.state, body)
                     book.sent.setdefault(link, []).append(letter)
                     book.written.setdefault(link, []).append((True, wire))
@@ -250,10 +254,11 @@ class Circle:
         link = self.book.state.links[link_id]
         known = self.said.get(link_id)
         if known is None or known[0] is not link:
-            seed = seed_of(self.number, "link")
+            seed = secret_of(self.number, "link")
             known = self.said[link_id] = link, sign_statement(statement_of(link), seed)
-        sent = self.book.sent.get(link_id, [])
-        return known[1], tuple(sent[link.acked : link.acked + EXCHANGE_MAX])
+        sent = self.book.sent.get(link_id, [])[link.acked : link.acked + EXCHANGE_MAX]
+        run = _sign_run(tuple(wire for wire, _ in sent), secret_of(self.number, "link"))
+        return known[1], tuple((wire, sealed) for wire, (_, sealed) in zip(run, sent, strict=True))
 
     def ask(self, link_id: bytes) -> Request:
         self.serial += 1
@@ -274,9 +279,15 @@ class Circle:
         fresh = isinstance(heard, Answer) and heard.life == self.life
         try:
             self._hear_statement(link, heard.statement, fresh, now)
-            for wire, sealed in heard.messages:
-                body = _open_message(wire, link.theirs.link)
-                self.hear_message(heard.link, wire, body, sealed, now)
+            run = tuple(wire for wire, _ in heard.messages)
+            opened = _open_run(run, link.theirs.link)
+            for place, ((body, _, _), (_, sealed)) in enumerate(
+                zip(opened, heard.messages, strict=True)
+            ):
+                said = Received(
+                    heard.link, run[place:], body, sealed=sealed, statement=heard.statement
+                )
+                self.hear_message(said, now)
         except (MalformedObject, InvalidSignature):
             self.refused += 1
 
@@ -291,20 +302,20 @@ class Circle:
             self.state.unconfirmed.discard(link.id)
             self.take(resume(self.state, link.id, wire, now), now)
 
-    def hear_message(self, link: bytes, wire: bytes, body: bytes, sealed: bytes, now: int) -> Step:
+    def hear_message(self, said: Received, now: int) -> Step:
         """Take one verified message of a link's peer."""
-        if self.whim is not None and self.whim(link, wire, sealed, now):
+        if self.whim is not None and self.whim(said.link, said.wire, said.sealed, now):
             return Step()
-        message, content = _read_message(body)
+        message, content = _read_message(said.body)
         payee: int | None = None
         personal: tuple[bytes, ...] = ()
         if isinstance(content, Prepare):
-            payee, personal = self._unseal(content, sealed)
-        stored = self._stored(link, message.seq)
-        received = Received(link, wire, body, payee, personal, sealed, stored)
+            payee, personal = self._unseal(content, said.sealed)
+        stored = self._stored(said.link, message.seq)
+        received = replace(said, payee=payee, personal=personal, stored=stored)
         step = receive(self.state, self.secrets, received, now)
         if step.changes or not step.fault:
-            self.taken.add(wire)
+            self.taken.add(said.body)
         self.take(step, now)
         return step
 
@@ -323,7 +334,7 @@ class Circle:
         try:
             if decode_header(prepare.header).decider != self.id:
                 return None, ()
-            inside = unseal(sealed, box_keys(self.secrets.decision_seed))
+            inside = unseal(sealed, _box_keys(seed_of(self.number, "decision")))
         except MalformedObject:
             return None, ()
         return self.payees.get(inside.payee), (keys.text_commitment(inside.salt, inside.text),)

@@ -29,13 +29,14 @@ from ledger.federation.message import (
     Suspend,
     message_hash,
     read_message,
-    sign_message,
+    sign_run,
     sign_statement,
     write_message,
 )
 from ledger.federation.payment import decode_header, payment_id, sign_commit
 from ledger.federation.step import Step
 from tests.circle import MINUTE
+from tests.link_messages import sign_alone
 from tests.simulator import members
 from tests.simulator.circle import Answer, Circle, Request
 from tests.simulator.founding import seed_of
@@ -53,7 +54,7 @@ class Contradiction:
 
     victim: bytes
     link: bytes
-    wires: tuple[bytes, bytes]
+    told: tuple[bytes, bytes]
 
 
 @dataclass(slots=True)
@@ -103,7 +104,7 @@ class Dishonesty:
         for each in self.contradictions:
             victim = self.world.circles[each.victim]
             proven = any(evidence.link == each.link for evidence in victim.evidence)
-            if victim.sound and victim.taken.issuperset(each.wires) and not proven:
+            if victim.sound and victim.taken.issuperset(each.told) and not proven:
                 wrong.append(f"{victim.name}: a contradiction left no proof")
         return wrong
 
@@ -155,7 +156,7 @@ class Dishonesty:
             draft = Draft(circle.state, now)
             received = End(message.seq, message_hash(body))
             draft.took(replace(link, received=received), body, wire)
-            draft.hold(LinkHold(link_id, payment, True, content.amount, 0, now))
+            draft.hold(LinkHold(link_id, payment, True, content.amount, 0, 0, now))
             transit = Transit(
                 payment, content.header, sealed, now, incoming=link_id, came_from=link_id
             )
@@ -249,8 +250,8 @@ class Dishonesty:
         payment = self.random.choice(ended).payment
         signature = self.commits.get(payment, bytes(64))
         contents: tuple[Content, ...] = (Commit(payment, signature), Release(payment, "payee"))
-        wire = self._say(circle, link, self.random.choice(contents))
-        self.contradictions.append(Contradiction(link.peer, link.id, (wire, wire)))
+        body = self._say(circle, link, self.random.choice(contents))
+        self.contradictions.append(Contradiction(link.peer, link.id, (body, body)))
         return True
 
     def forge_commit(self, circle: Circle) -> bool:
@@ -325,7 +326,7 @@ class Dishonesty:
     ) -> None:
         now = self.world.log_time(circle)
         draft = Draft(circle.state, now)
-        draft.hold(LinkHold(link.id, transit.payment, False, amount, 0, now))
+        draft.hold(LinkHold(link.id, transit.payment, False, amount, 0, 0, now))
         draft.put_transit(replace(transit, since=now, outgoing=link.id))
         draft.send(link.id, Prepare(transit.header, amount, onward))
         circle.take(Step(changes=draft.changes()), now)
@@ -334,14 +335,13 @@ class Dishonesty:
         return self.random.choice(list(circle.state.links.values()))
 
     def _say(self, circle: Circle, link: Link, content: Content) -> bytes:
-        """Send a message of any content, in its turn. Returns its wire form."""
+        """Send a message of any content, in its turn. Returns its body."""
         now = self.world.log_time(circle)
         draft = Draft(circle.state, now)
         draft.send(link.id, content)
         circle.take(Step(changes=draft.changes()), now)
         seq, previous = link.sent.seq + 1, link.sent.hash
-        body = write_message(link.id, link.circle, link.peer, seq, previous, content)
-        return sign_message(body, seed_of(circle.number, "link"))
+        return write_message(link.id, link.circle, link.peer, seq, previous, content)
 
     def talk_nonsense(self, circle: Circle) -> bool:
         """It says in its turn what nobody can agree to."""
@@ -372,9 +372,9 @@ class Dishonesty:
         message = read_message(wire_body(wire))[0]
         content = Release(self.random.randbytes(32), "payee")
         body = write_message(link.id, circle.id, link.peer, message.seq, message.previous, content)
-        other = sign_message(body, seed_of(circle.number, "link"))
+        other = sign_alone(body, seed_of(circle.number, "link"))
         self._add(circle, link, other)
-        self.contradictions.append(Contradiction(link.peer, link.id, (wire, other)))
+        self.contradictions.append(Contradiction(link.peer, link.id, (wire_body(wire), body)))
         return True
 
     def impersonate(self, circle: Circle) -> bool:
@@ -391,7 +391,7 @@ class Dishonesty:
             other.received.hash,
             self.random.choice((Release(payment, "payee"), Commit(payment, bytes(64)))),
         )
-        self._add(circle, link, sign_message(body, seed_of(circle.number, "link")))
+        self._add(circle, link, sign_alone(body, seed_of(circle.number, "link")))
         return True
 
     def send_garbage(self, circle: Circle) -> bool:
@@ -403,9 +403,9 @@ class Dishonesty:
         content = self.random.choice(contents)
         body = write_message(link.id, circle.id, link.peer, seq, previous, content)
         garbage = (
-            sign_message(body, seed),
-            sign_message(self.random.randbytes(80), seed),
-            sign_message(body, self.random.randbytes(32)),
+            sign_alone(body, seed),
+            sign_alone(self.random.randbytes(80), seed),
+            sign_alone(body, self.random.randbytes(32)),
             self.random.randbytes(90),
         )
         self._add(circle, link, self.random.choice(garbage))
@@ -428,10 +428,12 @@ class Dishonesty:
             return None
         random = self.random
         messages = list(letter.messages)
-        messages += [(wire, b"") for wire in self.extra.get((circle.id, letter.link), ())]
+        extra = self.extra.get((circle.id, letter.link), ())
+        if extra and random.random() < 0.5:
+            messages = [(random.choice(extra), b"")]
         if random.random() < 0.1:
             self.done["replay"] += 1
-            messages += circle.book.sent.get(letter.link, ())[:5]
+            messages = self._old(circle, letter.link)
         if random.random() < 0.1:
             self.done["out of order"] += 1
             random.shuffle(messages)
@@ -444,6 +446,11 @@ class Dishonesty:
                 lie = Contradiction(peer, letter.link, (statement, statement))
                 self.contradictions.append(lie)
         return letter._replace(messages=tuple(messages), statement=statement)
+
+    def _old(self, circle: Circle, link_id: bytes) -> list[tuple[bytes, bytes]]:
+        sent = circle.book.sent.get(link_id, ())[:5]
+        run = sign_run([wire for wire, _ in sent], seed_of(circle.number, "link"))
+        return [(wire, sealed) for wire, (_, sealed) in zip(run, sent, strict=True)]
 
     def _lie(self, circle: Circle, link_id: bytes) -> bytes:
         truth = statement_of(circle.book.state.links[link_id])

@@ -11,7 +11,7 @@ from functools import cache
 from hashlib import sha256
 
 from ledger import keys
-from ledger.append import append, genesis
+from ledger.append import Entry, append, genesis
 from ledger.charter import Certificate, Charter, certify, encode_charter, encode_rules, origin_of
 from ledger.charter import terms_hash as hash_terms
 from ledger.decide import Decision
@@ -41,6 +41,12 @@ def seed_of(circle: int, name: str) -> bytes:
 
 
 @cache
+def secret_of(circle: int, name: str) -> bytes:
+    """The same key, as signing with it again and again takes it."""
+    return keys.expand(seed_of(circle, name))
+
+
+@cache
 def key_of(circle: int, name: str) -> bytes:
     return keys.public_key(seed_of(circle, name))
 
@@ -51,9 +57,14 @@ def device_seed(circle: int, person: int) -> bytes:
     return seed_of(0 if person == FIRST_MEMBER else circle, f"person {person}")
 
 
-@cache
 def found(circle: int) -> State:
     """The circle of that number, with its members and a coordinator. To be copied, not changed."""
+    return found_entries(circle)[0]
+
+
+@cache
+def found_entries(circle: int) -> tuple[State, tuple[Entry, ...]]:
+    """The circle of that number, and the entries that its log begins with."""
     address = f"circle{circle}.example"
     rules = RULES._replace(address=address, credit_total_max=10**9, treasury_floor=-(10**6))
     identity = key_of(circle, "identity")
@@ -66,7 +77,8 @@ def found(circle: int) -> State:
     certificate = Certificate._make((number, 1, origin, *working, terms))
     body, signature = certify(certificate, seed_of(circle, "identity"))
     charter = encode_charter(Charter(identity, body, signature, encoded, paper, ()))
-    state, _ = genesis(charter, seed_of(circle, "entry 0"), NOON)
+    state, first = genesis(charter, seed_of(circle, "entry 0"), NOON)
+    entries = [first]
     for person in range(FIRST_MEMBER, COORDINATOR + 1):
         device = keys.public_key(device_seed(circle, person))
         changes: list[Change] = [
@@ -77,8 +89,9 @@ def found(circle: int) -> State:
             changes.append(PutOffice(person, "coordinator"))
         moves = (Move(TREASURY, -STARTER), Move(person, STARTER))
         opened = Decision("open", "circle", moves, tuple(changes))
-        append(state, opened, b"", (), seed_of(circle, f"entry {person}"), NOON)
-    return state
+        secret = seed_of(circle, f"entry {person}")
+        entries.append(append(state, opened, b"", (), secret, NOON))
+    return state, tuple(entries)
 
 
 def copy_state(state: State) -> State:

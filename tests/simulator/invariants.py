@@ -26,9 +26,12 @@ from ledger.federation.link import Link, PutEvidence, statement_of
 from ledger.federation.message import (
     FIRST,
     MESSAGE_BYTES_MAX,
+    RUN_MAX,
     Accept,
     Commit,
     Content,
+    Decline,
+    Leave,
     Message,
     Prepare,
     Propose,
@@ -36,8 +39,9 @@ from ledger.federation.message import (
     Release,
     Statement,
     Suspend,
+    decode_run,
     message_hash,
-    open_message,
+    open_run,
     open_statement,
     read_message,
 )
@@ -139,7 +143,10 @@ class Told:
     limit: int = 0
     most: int = 0
     suspended: bool = False
+    left: bool = False
     hashes: dict[int, bytes] = field(default_factory=dict)
+    unproven: int = 0
+    asked: set[bytes] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
     statements: dict[tuple[int, int], Statement] = field(default_factory=dict)
 
@@ -155,11 +162,11 @@ def read_link(books: Books, link: Link, first: bytes) -> Told:
     _note(told, link)
     messages = books.messages(link.id)
     for place, (sent, wire) in enumerate(messages):
-        suspended = told.suspended
+        suspended = told.suspended or told.left
         _read(told, link, sent, wire)
         if sent or not _refused(messages[place : place + 2]):
             told.most = max(told.most, told.owed + told.held(True))
-            if suspended and not sent and isinstance(_content(wire)[2], Prepare):
+            if suspended and not sent and isinstance(_content(wire)[3], Prepare):
                 told.wrong.append("a payment was taken over a suspended link")
     return told
 
@@ -169,7 +176,7 @@ def _refused(pair: Sequence[tuple[bool, bytes]]) -> bool:
     if len(pair) < 2 or not pair[1][0]:
         return False
     (_, asked), (_, answered) = pair
-    prepare, release = _content(asked)[2], _content(answered)[2]
+    prepare, release = _content(asked)[3], _content(answered)[3]
     return (
         isinstance(prepare, Prepare)
         and isinstance(release, Release)
@@ -178,18 +185,22 @@ def _refused(pair: Sequence[tuple[bool, bytes]]) -> bool:
 
 
 def _read(told: Told, link: Link, sent: bool, wire: bytes) -> None:
-    body, message, content = _content(wire)
+    signature, body, message, content = _content(wire)
     seq, previous = told.ends[sent]
     sender, receiver = (link.circle, link.peer) if sent else (link.peer, link.circle)
     fields = (message.link, message.sender, message.receiver, message.seq, message.previous)
     if fields != (link.id, sender, receiver, seq + 1, previous):
         told.wrong.append(f"message {seq + 1} does not follow the one before it")
     told.ends[sent] = message.seq, message_hash(body)
-    party = told.terms.party(link.circle) if sent else told.terms.other(link.circle)
-    if not _is_from(wire, party.link):
-        told.wrong.append("a message is kept that its sender did not sign")
     if not sent:
         told.hashes[message.seq] = message_hash(body)
+        told.unproven += 1
+        if signature:
+            told.unproven = 0
+            if not _is_from(body, signature, told.terms.other(link.circle).link):
+                told.wrong.append("a message is kept that its sender did not sign")
+        elif told.unproven >= RUN_MAX:
+            told.wrong.append("messages are kept of which no later one is signed")
     match content:
         case Prepare():
             _open(told, sent, content)
@@ -215,8 +226,16 @@ def _read(told: Told, link: Link, sent: bool, wire: bytes) -> None:
                 told.terms = terms
                 told.may_owe = terms.party(told.circle).owes_max
                 told.may_be_owed = terms.other(told.circle).owes_max
+                told.suspended = told.suspended and not told.left
+                told.left = False
+        case Decline(agreement):
+            told.proposed.pop((not sent, agreement), None)
         case Suspend(suspended):
             told.suspended = bool(suspended) if sent else told.suspended
+        case Leave():
+            told.left = True
+            if sent and (told.owed or told.holds):
+                told.wrong.append("a circle left while something was owed or under way")
     told.limit = max(told.limit, told.may_be_owed)
     _note(told, link)
 
@@ -228,6 +247,8 @@ def _open(told: Told, sent: bool, prepare: Prepare) -> None:
     ours = told.terms.party(told.circle)
     worth = Fraction(prepare.amount * ours.own, ours.linked)
     told.holds[key] = Held(prepare.header, prepare.amount, worth)
+    if not sent:
+        told.asked.add(key[1])
 
 
 def _end(told: Told, sent: bool, payment: bytes, how: str) -> Held | None:
@@ -268,13 +289,13 @@ def _statement(told: Told, link: Link) -> Statement:
     return Statement(link.id, number, *ends, -told.owed, incoming, outgoing)
 
 
-_SIGNED = codec.record(body=binary(1, MESSAGE_BYTES_MAX), signature=binary(keys.SIGNATURE_BYTES))
+_WIRE = codec.record(body=binary(1, MESSAGE_BYTES_MAX), signature=binary(0, keys.SIGNATURE_BYTES))
 
 
 @lru_cache(4096)
-def _content(wire: bytes) -> tuple[bytes, Message, Content]:
-    body, _ = codec.decode(wire, _SIGNED, 2 * MESSAGE_BYTES_MAX, "signed link message")
-    return body, *read_message(body)
+def _content(wire: bytes) -> tuple[bytes, bytes, Message, Content]:
+    body, signature = codec.decode(wire, _WIRE, 2 * MESSAGE_BYTES_MAX, "link message")
+    return signature, body, *read_message(body)
 
 
 @lru_cache(4096)
@@ -283,8 +304,7 @@ def _verified(header: bytes, signature: bytes) -> None:
 
 
 @lru_cache(4096)
-def _is_from(wire: bytes, link_key: bytes) -> bool:
-    body, signature = codec.decode(wire, _SIGNED, 2 * MESSAGE_BYTES_MAX, "signed link message")
+def _is_from(body: bytes, signature: bytes, link_key: bytes) -> bool:
     try:
         keys.verify(keys.MESSAGE, body, signature, link_key)
     except InvalidSignature:
@@ -329,8 +349,7 @@ def _check_link(state: State, link: Link, told: Told) -> Iterator[str]:
     gained = told.worth + state.accounts[link.account].balance
     if gained < 0:
         yield f"rounding went against the circle by {-gained}"
-    # What a hold left by rounding is told at the rates of when it is resolved.
-    if link.terms.number == 1 and abs(link.rounding - gained * MILLION) > told.resolved:
+    if abs(link.rounding - gained * MILLION) > told.resolved:
         yield f"rounding is told as {link.rounding} millionths, and was {gained}"
 
 
@@ -361,7 +380,7 @@ def _payment_of(content: Prepare | Commit | Release) -> bytes:
 def _about(row: Row) -> Prepare | Commit | Release | None:
     """The message that an entry stands on; or None, for one about several payments at once."""
     try:
-        content = _content(row.wire)[2]
+        content = _content(row.wire)[3]
     except MalformedObject:
         return None
     return content if isinstance(content, Prepare | Commit | Release) else None
@@ -439,14 +458,25 @@ def check_pair(one: Books, other: Books) -> Iterator[str]:
         for books, side, far in ((one, link, back), (other, back, link)):
             if side.status not in ("open", "suspended"):
                 yield f"the link of two sound circles is {side.status}"
+            if side.left != far.left:
+                yield "only one of two circles knows that an agreement ended"
             if side.acked != side.sent.seq:
                 yield "a message never came through"
             if side.id in books.state.unconfirmed:
                 yield "a link stays unconfirmed"
-            if side.peer_suspended != (far.status == "suspended"):
+            if not side.left and side.peer_suspended != (far.standing == "suspended"):
                 yield "a suspension is known on one side only"
+            if side.proposed != far.offered:
+                yield "a proposal is known on one side only"
         if any(each.link == link.id for books in (one, other) for each in books.evidence):
             yield "a sound circle stands accused"
+
+
+def _check_restored(books: Books, link: Link, other: Books) -> Iterator[str]:
+    """An old backup that has lost nothing which it had sent takes again what it had received."""
+    back = other.state.links[link.id]
+    if back.status != "lost" and statement_of(link) != statement_of(back):
+        yield f"{books.name}, {other.name}: a link is stuck since a backup was brought back"
 
 
 def check_all(circles: Mapping[bytes, Books]) -> Iterator[str]:
@@ -459,6 +489,9 @@ def check_all(circles: Mapping[bytes, Books]) -> Iterator[str]:
             if link.peer in sound and circle < link.peer:
                 for wrong in check_pair(books, sound[link.peer]):
                     yield f"{books.name}, {sound[link.peer].name}: {wrong}"
+        for link in books.state.links.values():
+            if circles[link.peer].honest and not circles[link.peer].sound:
+                yield from _check_restored(books, link, circles[link.peer])
         for evidence in books.evidence:
             peer = circles[books.state.links[evidence.link].peer]
             if peer.honest and not peer.sound:
@@ -497,7 +530,7 @@ def _check_charged(books: Books, payment: bytes, sound: Mapping[bytes, Books]) -
 
 def _gave_up(books: Books, payment: bytes) -> bool:
     return any(
-        sent and _content(wire)[2] == Release(payment, "given-up")
+        sent and _content(wire)[3] == Release(payment, "given-up")
         for link in books.state.links
         for sent, wire in books.messages(link)
     )
@@ -511,7 +544,9 @@ def _proves(evidence: PutEvidence, link: Link, told: Told) -> bool:
     try:
         if evidence.kind in ("statement", "past"):
             return _statement_proves(evidence, link, told)
-        body = open_message(evidence.wire, link.theirs.link)
+        if evidence.kind == "account":  # beside another: what the peer counts
+            return bool(open_statement(evidence.wire, link.theirs.link))
+        body = open_run(decode_run(evidence.wire), link.theirs.link)[0][0]
         return _message_proves(evidence.kind, body, told)
     except (InvalidSignature, MalformedObject):
         return False
@@ -536,6 +571,8 @@ def _message_proves(kind: str, body: bytes, told: Told) -> bool:
         if message.seq in taken:
             return taken[message.seq] != message_hash(body) or _malformed(content)
         return taken.get(message.seq - 1, FIRST) != message.previous or _malformed(content)
+    if kind == "prepare" and isinstance(content, Prepare):
+        return payment_id(content.header) in told.asked
     if kind in ("commit", "release") and isinstance(content, Commit | Release):
         held = told.holds.get((False, content.payment))
         if held is None or not isinstance(content, Commit):

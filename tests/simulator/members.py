@@ -212,9 +212,19 @@ def see_to_link(world: World) -> None:
     circle = random.choice(list(world.circles.values()))
     if not circle.up:
         return
-    what = random.choice(("suspend", "open", "open", "raise", "propose", "propose", "accept"))
+    what = random.choice(
+        (
+            *("suspend", "open", "open", "raise", "propose", "propose", "accept"),
+            *("withdraw", "decline", "leave", "leave"),
+        )
+    )
     link = random.choice(list(circle.state.links.values()))
-    if what == "accept":
+    up = [each for each in world.circles.values() if each.up]
+    unheard = [(each, link) for each in up for link in sorted(each.state.unconfirmed)]
+    if what == "suspend" and unheard:
+        circle, missing = random.choice(unheard)
+        link = circle.state.links[missing]
+    if what in ("accept", "decline"):
         offered = [
             (each, link)
             for each in world.circles.values()
@@ -239,6 +249,16 @@ def see_to_link(world: World) -> None:
                 world.at(random.randrange(200), lambda: _propose_too(world, peer, link.id))
             if random.random() < 0.3:
                 world.at(random.randrange(2_000), lambda: raise_limit(world, circle, link.id))
+            if random.random() < 0.5:
+                world.at(random.randrange(3_000), lambda: _withdraw(world, circle, link.id))
+            if random.random() < 0.3:
+                world.at(random.randrange(3_000), lambda: _leave(world, circle, link.id))
+        case "withdraw":
+            step = terms.withdraw(circle.state, link.id, now)
+        case "decline":
+            step = terms.decline(circle.state, link.id, now)
+        case "leave":
+            step = terms.leave(circle.state, link.id, now)
         case _:
             step = terms.accept(circle.state, link.id, seed, now)
     world.faults[what] += not step.fault
@@ -254,6 +274,26 @@ def accept(world: World, circle: Circle, link: bytes) -> None:
         world.settle(circle)
 
 
+def _withdraw(world: World, circle: Circle, link: bytes) -> None:
+    """A coordinator thinks better of what was proposed, and sometimes proposes something else."""
+    if circle.up:
+        now, seed = world.log_time(circle), seed_of(circle.number, "link")
+        circle.take(terms.withdraw(circle.state, link, now), now)
+        drawn = _draw_terms(world.random, circle.state.links[link])
+        circle.take(terms.propose(circle.state, link, drawn, seed, now), now)
+        world.settle(circle)
+
+
+def _leave(world: World, circle: Circle, link: bytes) -> None:
+    """A coordinator ends an agreement, whatever is on its way to them."""
+    if circle.up:
+        now = world.log_time(circle)
+        step = terms.leave(circle.state, link, now)
+        world.faults["leave"] += not step.fault
+        circle.take(step, now)
+        world.settle(circle)
+
+
 def _propose_too(world: World, circle: Circle, link: bytes) -> None:
     """Both propose at once, and later one of them agrees."""
     if circle.up:
@@ -263,6 +303,24 @@ def _propose_too(world: World, circle: Circle, link: bytes) -> None:
         world.settle(circle)
         peer = world.circles[circle.state.links[link].peer]
         world.at(world.random.randrange(2_000), lambda: accept(world, peer, link))
+
+
+def change_rates(world: World, random: Random) -> None:
+    """A circle that a payment passes through agrees on another rate with the one before."""
+    passing = [
+        (circle, transit.incoming)
+        for circle in world.circles.values()
+        for transit in circle.state.transits.values()
+        if circle.up and transit.incoming and transit.outgoing
+    ]
+    if passing:
+        circle, link = random.choice(passing)
+        now, seed = world.log_time(circle), seed_of(circle.number, "link")
+        drawn = _draw_terms(random, circle.state.links[link])
+        circle.take(terms.propose(circle.state, link, drawn, seed, now), now)
+        world.settle(circle)
+        peer = world.circles[circle.state.links[link].peer]
+        world.at(random.randrange(1, 2_000), lambda: accept(world, peer, link))
 
 
 def raise_limit(world: World, circle: Circle, link: bytes) -> None:
@@ -275,7 +333,9 @@ def raise_limit(world: World, circle: Circle, link: bytes) -> None:
 
 
 def reopen(world: World) -> None:
-    """In the end all links take payments again."""
+    """In the end all links take payments again; or some stay as they are."""
+    if world.random.random() < 0.3:
+        return
     for circle in world.circles.values():
         for link in list(circle.state.links.values()):
             now = world.log_time(circle)

@@ -17,17 +17,12 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import NamedTuple
 
+from tests.simulator.change import Change
+from tests.simulator.mutants_elsewhere import HEADS, NODES
+
 SEEDS_MAX = 1_000
 """Within so many seeds a mutant is caught."""
 ROOT = Path(__file__).resolve().parents[2]
-
-
-class Change(NamedTuple):
-    """``old`` becomes ``new`` in the source of a module."""
-
-    module: str
-    old: str
-    new: str
 
 
 _RECEIVE = "ledger.federation.receive"
@@ -38,10 +33,10 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
     "decider tells two stories": (
         Change(
             _RECEIVE,
-            '        draft.send(link_id, Release(payment, reason or "route"))\n',
-            '        draft.send(link_id, Release(payment, reason or "route"))\n'
+            "        draft.send(link_id, Release(payment, reason))\n        return Step",
+            "        draft.send(link_id, Release(payment, reason))\n"
             "        told = sign_commit(payment, keys.decision_seed)\n"
-            "        draft.send(link_id, Commit(payment, told))\n",
+            "        draft.send(link_id, Commit(payment, told))\n        return Step",
         ),
     ),
     "a payment decided twice": (
@@ -135,6 +130,16 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
             "        link = self.state.links[link_id]\n        known = self.said",
         ),
         Change(
+            _CIRCLE,
+            "        sent = self.book.sent.get(link_id, [])[link.acked",
+            "        sent = list(self.book.sent.get(link_id, []))\n"
+            "        for made in self.pending:\n"
+            "            for put in (*(made.entry.changes if made.entry else ()), *made.changes):\n"
+            "                if isinstance(put, PutMessage) and put.sent and put.link == link_id:\n"
+            "                    sent.append((put.wire, _sealed(self.state, put.body)))\n"
+            "        sent = sent[link.acked",
+        ),
+        Change(
             "tests.simulator.world",
             "            circle.after.append((circle.count, then))\n",
             "            then()\n",
@@ -211,16 +216,16 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
     "sender taken from the body": (
         Change(
             _CIRCLE,
-            "                self.hear_message(heard.link, wire, body, sealed, now)\n",
-            "                told = read_message(body)[0]\n"
-            "                self.hear_message(told.link, wire, body, sealed, now)\n",
+            "                self.hear_message(said, now)\n",
+            "                told = read_message(body)[0].link\n"
+            "                self.hear_message(replace(said, link=told), now)\n",
         ),
     ),
     "signature of a message not checked": (
         Change(
             "ledger.federation.message",
-            "    keys.verify(keys.MESSAGE, body, signature, link_key)\n",
-            "",
+            "        keys.verify(keys.MESSAGE, run[-1][0], signature, link_key)\n",
+            "        pass\n",
         ),
     ),
     "conflict overwritten": (
@@ -228,6 +233,23 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
     ),
     "contradicting statement overlooked": (
         Change(_RECEIVE, "    if same and theirs != mine:\n", "    if False:\n"),
+    ),
+    "QUERY resolving a hold": (
+        Change(
+            _RECEIVE,
+            "    draft.put(replace(link, acked=acked, agreed=agreed))\n",
+            "    draft.put(replace(link, acked=acked, agreed=agreed))\n"
+            "    for hold in list(state.link_holds.values()) if same else ():\n"
+            "        if hold.link == link.id and not hold.incoming:\n"
+            "            draft.end(hold, committed=False)\n",
+        ),
+    ),
+    "what an old backup has lost is not sent again": (
+        Change(
+            _RECEIVE,
+            "    if said < link.received.seq:  # it",
+            "    if True:  # it",
+        ),
     ),
     "late COMMIT refused": (
         Change(
@@ -250,10 +272,18 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
             "    draft.end(before, committed=True)\n",
         ),
     ),
+    "rounding at the rate of when it is resolved": (
+        Change(
+            "ledger.federation.draft",
+            "(hold.gain if committed else 0)",
+            "(debt and abs(hold.amount * link.ours.own * 10**6 // link.ours.linked"
+            " - hold.value * 10**6))",
+        ),
+    ),
     "suspended peer still holding": (
         Change(
             "ledger.federation.link",
-            '        return self.status == "open" and not self.peer_suspended\n',
+            '        return wanted and self.status == "open"\n',
             "        return not self.peer_suspended\n",
         ),
     ),
@@ -279,7 +309,7 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
         ),
     ),
     "limit raised beside a proposal": (
-        Change(_TERMS, "    if link.proposed:  # were", "    if False:  # were"),
+        Change(_TERMS, "    if link.proposed:  # were it accepted meanwhile, each", "    if 0:  #"),
     ),
     "proposals that crossed accepted on both sides": (
         Change(
@@ -288,10 +318,39 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
             "    if False:\n",
         ),
     ),
+    "a proposal gone when it is withdrawn": (
+        Change(
+            _TERMS,
+            "    draft.send(link_id, Withdraw(offer_id(link.proposed)))\n",
+            '    draft.put(replace(link, proposed=b""))\n'
+            "    draft.send(link_id, Withdraw(offer_id(link.proposed)))\n",
+        ),
+    ),
+    "a withdrawal that is not answered": (
+        Change(
+            _TERMS,
+            "                _decline(draft, link)\n",
+            '                draft.put(replace(link, offered=b""))\n',
+        ),
+    ),
+    "an agreement left while another is proposed": (
+        Change(
+            _TERMS, "    if link.proposed:  # were it accepted meanwhile, one", "    if False:  #"
+        ),
+    ),
+    "an agreement left while something is under way": (
+        Change(_TERMS, "    if link.incoming_count or link.outgoing_count:\n", "    if False:\n"),
+    ),
+    "a suspension that is never told": (
+        Change("ledger.federation.resume", "    tell_suspended(draft, link_id)\n", ""),
+    ),
     "what came in for a broken cycle stays in suspense": (
         Change(_RECEIVE, "    if transit.collected:  # it", "    if False:  # it"),
     ),
 }
+
+
+ALL = {**MUTANTS, **HEADS, **NODES}
 
 
 # --- putting one in place -------------------------------------------------------------------------
@@ -310,7 +369,7 @@ def mutate(module: str, source: str, changes: Sequence[Change]) -> str:
 
 def check_fresh() -> None:
     """Raise ValueError if any mutant's text is not in its module exactly once."""
-    for changes in MUTANTS.values():
+    for changes in ALL.values():
         for module in {change.module for change in changes}:
             path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
             mutate(module, path.read_text(), changes)
@@ -344,7 +403,7 @@ class _Finder(MetaPathFinder):
 
 def install(name: str) -> None:
     """Have this process load the mutant's code. Before anything of it was loaded."""
-    changes = MUTANTS[name]
+    changes = ALL[name]
     assert not any(change.module in sys.modules for change in changes), "it is loaded already"
     sys.meta_path.insert(0, _Finder(changes))
 
@@ -363,13 +422,30 @@ class Catch(NamedTuple):
 def catch(name: str, seeds: int) -> Catch:
     """Run seeds with the mutant in place until one catches it."""
     install(name)
-    from tests.simulator.run import run
-
-    for seed in range(seeds):
-        violations = run(seed).violations
+    for seed, violations in _try(name, seeds):
         if violations:
             return Catch(name, seed, violations[0])
     return Catch(name, None, "")
+
+
+def _try(name: str, seeds: int) -> Iterator[tuple[int, list[str]]]:
+    """What each seed finds wrong, in the run that sees the code which the mutant changes."""
+    if name in HEADS:
+        from tests.simulator import heads
+
+        for seed in range(seeds):
+            yield seed, heads.run(seed).wrong
+    elif name in NODES:
+        from tests.simulator import on_postgres
+
+        with on_postgres.embedded() as server:
+            for seed in on_postgres.eventful(range(seeds)):
+                yield seed, on_postgres.run(seed, server).violations
+    else:
+        from tests.simulator.run import run
+
+        for seed in range(seeds):
+            yield seed, run(seed).violations
 
 
 def catch_all(
@@ -390,7 +466,7 @@ def _catch_apart(name: str) -> Catch:
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if not ended.stdout:
         return Catch(name, None, ended.stderr)
-    return Catch(*json.loads(ended.stdout))
+    return Catch(*json.loads(ended.stdout.splitlines()[-1]))  # the lines before are a node's log
 
 
 def escaped(found: Sequence[Catch]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ledger.errors import TallystickError
 from ledger.federation.terms import open_link
+from ledger.state import State
 from tests.circle import MINUTE, NOON
 from tests.simulator import members
 from tests.simulator.circle import Book, Circle
@@ -38,13 +39,16 @@ class Outcome(NamedTuple):
     digest: bytes
 
 
-def run(seed: int, size: int | None = None) -> Outcome:
-    """Run one seed, with ``size`` circles or as many as it draws."""
+def run(
+    seed: int, size: int | None = None, make: Callable[[int, Book, State], Circle] = Circle
+) -> Outcome:
+    """Run one seed, with ``size`` circles or as many as it draws; ``make`` makes each."""
     random = Random(seed)
     world = World(random, draw_weather(random))
-    _found(world, size or random.choice((2, 3, 3, 4, 4, 5)))
+    _found(world, size or random.choice((2, 3, 3, 4, 4, 5)), make)
     dishonesty = Dishonesty(world)
     _plan(world, dishonesty)
+    _plan_rates(world, Random(f"{seed} rates"))
     world.at(LENGTH, lambda: _clear_up(world))
     world.at(LENGTH + LATER, lambda: _wait_for_days(world, dishonesty))
     world.at(LENGTH + LATER + LENGTH, lambda: _end(world))
@@ -65,11 +69,11 @@ def run(seed: int, size: int | None = None) -> Outcome:
 # --- the beginning --------------------------------------------------------------------------------
 
 
-def _found(world: World, size: int) -> None:
+def _found(world: World, size: int, make: Callable[[int, Book, State], Circle]) -> None:
     random = world.random
     for number in range(size):
         state = copy_state(found(number))
-        circle = Circle(number, Book(copy_state(state)), state)
+        circle = make(number, Book(copy_state(state)), state)
         circle.payees = members.payees()
         world.circles[circle.id] = circle
     circles = list(world.circles.values())
@@ -112,6 +116,13 @@ def _plan(world: World, dishonesty: Dishonesty) -> None:
     if random.random() < 0.5:
         some(4, lambda: _turn_clock(world))
     dishonesty.plan()
+
+
+def _plan_rates(world: World, random: Random) -> None:
+    """In some seeds rates change again and again while payments pass, by chances of their own."""
+    if random.random() < 0.4:
+        for _ in range(12):
+            world.at(random.randrange(LENGTH), lambda: members.change_rates(world, random))
 
 
 def _any(world: World) -> Circle:

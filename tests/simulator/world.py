@@ -15,7 +15,7 @@ from tests.simulator.invariants import check_state
 
 SECOND = 1_000
 RETRY_FIRST, RETRY_MOST = 2 * SECOND, 2 * HOUR
-EVENTS_MAX = 20_000
+EVENTS_MAX = 100_000
 """More than this in one seed is a storm: something talks without end."""
 
 
@@ -201,6 +201,7 @@ class World:
         if not circle.up:
             return
         self.faults["crash"] += 1
+        self.faults["crash in mid-write"] += bool(circle.pending)
         if circle.pending and self.random.random() < 0.5:
             circle.write(self.random.randrange(len(circle.pending) + 1))
         backup = circle.backup if restore else None
@@ -238,5 +239,5 @@ class World:
         self.wake(circle, link)
 
 
-LATER = 4 * DAY
-"""After so long a coordinator may free the payer."""
+LATER = 31 * DAY
+"""After so long a coordinator may free the payer, or let the circle before go."""

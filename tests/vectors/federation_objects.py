@@ -15,25 +15,32 @@ from ledger.federation.exchange import Exchange, sign_exchange
 from ledger.federation.message import (
     FIRST,
     REASONS,
+    RUN_MAX,
     Accept,
     Commit,
     Content,
+    Decline,
+    Leave,
     Prepare,
     Propose,
     Raise,
     Release,
     Statement,
     Suspend,
+    Withdraw,
+    body_of,
     encode_statement,
     message_hash,
     read_message,
-    sign_message,
+    sign_run,
     sign_statement,
     write_message,
+    write_wire,
 )
 from ledger.federation.payment import encode_header, payment_id, sign_commit
 from tests.circle import NOON, key, seed
 from tests.ledger.samples import HASH
+from tests.link_messages import sign_alone
 from tests.vectors.federation_agreements import AGREEMENT, LINK, circle_of, not_canonical
 from tests.vectors.federation_payments import HEADER, SEALED
 from tests.vectors.ledger_orders import Case, Files, render
@@ -52,6 +59,8 @@ def object_files() -> Files:
             "wires that are no message of a link, or that the link key did not sign",
             _no_messages(),
         ),
+        "valid/link-run.json": ("messages in a row, of which the last is signed", _runs()),
+        "invalid/link-run.json": ("messages that are no run, or none that was signed", _no_runs()),
         "valid/link-statement.json": ("statements of where a link stands", _statements()),
         "invalid/link-statement.json": (
             "wires that are no statement, or that the link key did not sign",
@@ -83,6 +92,9 @@ def _contents() -> list[tuple[str, Content]]:
         ("Nothing may.", Raise(0)),
         ("New terms.", Propose(body, proposed)),
         ("They hold.", Accept(keys.object_id(keys.AGREEMENT, body), accepted)),
+        ("They are taken back.", Withdraw(keys.object_id(keys.AGREEMENT, body))),
+        ("They will not hold.", Decline(keys.object_id(keys.AGREEMENT, body))),
+        ("The agreement ends.", Leave(1)),
         ("No payments.", Suspend(1)),
         ("Payments again.", Suspend(0)),
     ]
@@ -103,7 +115,7 @@ def _say(shows: str, content: Content) -> Case:
         "message": render(message),
         "content": render(content),
         "body": body.hex(),
-        "wire": sign_message(body, seed("exeter link")).hex(),
+        "wire": sign_alone(body, seed("exeter link")).hex(),
         "hash": message_hash(body).hex(),
     }
 
@@ -197,13 +209,67 @@ def _no_messages() -> list[Case]:
     return cases
 
 
+# --- runs -----------------------------------------------------------------------------------------
+
+
+def _row(count: int, name: str = "exeter link") -> list[bytes]:
+    """Messages that follow each other, the last one signed."""
+    bodies, previous = [], FIRST
+    for number in range(1, count + 1):
+        bodies.append(_body(Raise(number), number, previous))
+        previous = message_hash(bodies[-1])
+    return list(sign_run([write_wire(body) for body in bodies], seed(name)))
+
+
+def _run(shows: str, wires: list[bytes]) -> Case:
+    return {
+        "shows": shows,
+        "link_seed": seed("exeter link").hex(),
+        "link_key": key("exeter link").hex(),
+        "wires": [wire.hex() for wire in wires],
+        "hashes": [message_hash(body_of(wire)).hex() for wire in wires],
+    }
+
+
+def _runs() -> list[Case]:
+    return [
+        _run("One message.", _row(1)),
+        _run("Three.", _row(3)),
+        _run("The last two of three.", _row(3)[1:]),
+        _run("As many as an exchange has.", _row(RUN_MAX)),
+    ]
+
+
+def _no_runs() -> list[Case]:
+    one, two, three = _row(3)
+    forged = write_wire(body_of(two), bytes(64))
+    cases: list[tuple[str, list[bytes], str]] = [
+        ("The last is not signed.", [one, two], "signature-invalid"),
+        ("Signed by another key.", _row(3, "luton link"), "signature-invalid"),
+        ("One is left out.", [one, three], "malformed"),
+        ("Two have changed places.", [two, one, three], "malformed"),
+        ("One comes twice.", [one, one, two, three], "malformed"),
+        ("One before the last has a signature.", [one, forged, three], "malformed"),
+        ("Two runs.", [*_row(1), *_row(3)[1:]], "malformed"),
+    ]
+    return [
+        {
+            "why": why,
+            "error": error,
+            "link_key": key("exeter link").hex(),
+            "wires": [wire.hex() for wire in wires],
+        }
+        for why, wires, error in cases
+    ]
+
+
 # --- statements and exchanges ---------------------------------------------------------------------
 
 STATEMENT = Statement(LINK, 1, 3, HASH, 2, bytes(reversed(HASH)), -250, 0, 40)
 EXCHANGE = Exchange(
     *("request", LINK, circle_of("exeter"), circle_of("luton"), bytes(range(16)), NOON),
     sign_statement(STATEMENT, seed("exeter link")),
-    ((sign_message(_body(Prepare(encode_header(HEADER), 250, ())), seed("exeter link")), SEALED),),
+    ((sign_alone(_body(Prepare(encode_header(HEADER), 250, ())), seed("exeter link")), SEALED),),
 )
 
 

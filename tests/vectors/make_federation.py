@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from tests.vectors.federation_agreements import agreement_files
+from tests.vectors.federation_evidence import evidence_files
 from tests.vectors.federation_objects import object_files
 from tests.vectors.federation_payments import payment_files
 
@@ -20,7 +21,7 @@ ENCODING = "bytes are lowercase hex; an optional field is an empty list or a lis
 
 def make() -> dict[str, str]:
     """Path under this folder to content, for every file."""
-    files = agreement_files() | object_files() | payment_files()
+    files = agreement_files() | object_files() | payment_files() | evidence_files()
     return {
         path: json.dumps({"about": about, "encoding": ENCODING, "cases": cases}, indent=1) + "\n"
         for path, (about, cases) in files.items()

@@ -26,6 +26,7 @@ SECTIONS = {
         "levy": Entry(f"{_HERE}.levy:levy", "Collect a circle fee."),
         "pay-out": Entry(f"{_HERE}.levy:pay_out", "Pay many out of the circle's own account."),
         "reverse": Entry(f"{_HERE}.cash:reverse", "Undo a line of the books by a new one."),
+        "free": Entry(f"{_HERE}.cash:free", "Free who waits for a circle that is away."),
     },
     "Members' devices": {
         "devices": Entry(f"{_HERE}.devices:devices_of", "A member's devices."),
@@ -33,6 +34,11 @@ SECTIONS = {
         "revoke": Entry(f"{_HERE}.devices:revoke", "End a member's device for good."),
         "freeze": Entry(f"{_HERE}.devices:freeze", "Report a member's device lost."),
         "thaw": Entry(f"{_HERE}.devices:thaw", "Let a member's device be used again."),
+    },
+    "The directory": {
+        "complaints": Entry(f"{_HERE}.directory:complaints", "What is wrong in the directory."),
+        "category": Entry(f"{_HERE}.directory:category", "Add, name or drop a category."),
+        "vet": Entry(f"{_HERE}.directory:vet", "Note that somebody was checked."),
     },
     "The committee": {
         "officers": Entry(f"{_HERE}.offices:officers", "Who holds which office."),

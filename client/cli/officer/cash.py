@@ -1,4 +1,4 @@
-"""Tokens against cash, and undoing a line of the books."""
+"""Tokens against cash, undoing a line of the books, and what waits for a circle that is away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from client.cli.run import Run
 from client.cli.words import amount as in_words
 from client.cli.words import plain
 from client.drafts import Draft
-from ledger.orders import Redeem, Reverse, Sell
+from ledger.orders import Defer, Redeem, Reverse, Sell
 
 _WHO = click.argument("who")
 _AMOUNT = click.argument("amount")
@@ -52,3 +52,19 @@ async def reverse(run: Run, number: int, signing: Signing) -> Told:
     """Undo line NUMBER of the books by a new line that names it; once."""
     told = f"Line {number} is undone by a new line; both stay in the books."
     return await have_done(run, Draft(Reverse(number)), signing, told, {"reversed": number})
+
+
+@command("free")
+@_WHO
+@click.argument("promise", type=NUMBER)
+@signing_options
+async def free(run: Run, who: str, promise: int, signing: Signing) -> Told:
+    """Free WHO of a payment that another circle has not answered for three days.
+
+    The circle's suspense account bears PROMISE from then on; see: tally promises --account WHO. If
+    the payment arrives after all, WHO still pays it, as far as their limit lets them.
+    """
+    party = await find_party(run, who)
+    told = f"Promise {promise} of {plain(party.label)} is borne by the suspense account now."
+    fields: dict[str, object] = {"promise": promise}
+    return await have_done(run, Draft(Defer(promise), party.account), signing, told, fields)

@@ -1,0 +1,1 @@
+"""What members offer and want: listings, and how they are found, printed and complained of."""

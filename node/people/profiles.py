@@ -1,0 +1,160 @@
+"""A member's profile: languages, a coarse place, how to reach them, a few words.
+
+It is private but for what they choose to show to every member. Coordinators see all of it.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from node.api.sessions import Session
+from node.connections import Reader
+from node.errors import NotFound
+from node.http.fields import Model
+from node.people.blocks import read_hidden
+from node.people.vetting import read_vetted
+from node.people.writing import Line, Prose, Title
+
+GRID_MAX = 20_000_000
+"""Metres from the grid's origin, either way: half of the earth's girth."""
+
+Channel = Literal["app", "email", "sms", "call", "letter"]
+Part = Literal["languages", "about", "place", "contact"]
+Language = Annotated[Title, StringConstraints(max_length=40)]
+_Metres = Annotated[int, Field(ge=-GRID_MAX, lt=GRID_MAX)]
+
+
+class Square(Model):
+    """Where somebody is, as coarsely as they choose, in metres on the grid that the circle uses.
+
+    Whatever is sent, the middle of a square of ``side`` metres is kept, and nothing finer.
+    """
+
+    easting: _Metres
+    northing: _Metres
+    side: Literal[100, 500, 1000, 2000, 5000, 10_000]
+
+    def rounded(self) -> Square:
+        """The middle of the square that this is in."""
+        return Square(
+            easting=_middle(self.easting, self.side),
+            northing=_middle(self.northing, self.side),
+            side=self.side,
+        )
+
+
+def _middle(metres: int, side: int) -> int:
+    return metres // side * side + side // 2
+
+
+class ProfileItem(Model):
+    """What a member tells. ``shown`` are the parts that every member may see; none, to begin with.
+
+    ``contact`` is what ``channel`` takes: an address, a number. With the channel ``app`` it may be
+    empty.
+    """
+
+    languages: list[Language] = Field(default=[], max_length=10)
+    about: Prose = ""
+    place: Line = ""
+    square: Square | None = None
+    channel: Channel = "app"
+    contact: Line = ""
+    shown: list[Part] = Field(default=[], max_length=4)
+
+
+class Profile(Model):
+    """A member as the caller may see them: null is what is not for the caller.
+
+    ``vetted`` names the levels of vetting that they have today. ``shown`` is for the member and
+    the coordinators.
+    """
+
+    person: int
+    handle: str
+    name: str
+    languages: list[str] | None
+    about: str | None
+    place: str | None
+    square: Square | None
+    channel: Channel | None
+    contact: str | None
+    shown: list[Part] | None
+    vetted: list[str]
+
+
+async def read_profile(connection: Reader, session: Session, person: int, today: date) -> Profile:
+    """A member as the caller may see them.
+
+    Where one of the two blocked the other, it is as if the member showed nothing. Raises NotFound
+    for nobody, and for who holds no open account.
+    """
+    row = await connection.fetchrow(
+        """
+        SELECT person, handle, name, coalesce(languages, '{}') AS languages,
+            coalesce(about, '') AS about, coalesce(place, '') AS place, easting, northing, side,
+            coalesce(channel, 'app') AS channel, coalesce(contact, '') AS contact,
+            coalesce(shown, '{}') AS shown,
+            EXISTS (
+                SELECT FROM holders JOIN accounts ON number = account AND NOT closed
+                WHERE holders.person = $1
+            ) AS member
+        FROM people LEFT JOIN profiles USING (person) WHERE person = $1
+        """,
+        person,
+    )
+    all_of_it = session.person == person or session.is_coordinator
+    if row is None or not (row["member"] or all_of_it):
+        raise NotFound("member of that number")
+    hidden = not all_of_it and person in await read_hidden(connection, session.person)
+    square = None
+    if row["side"] is not None:
+        square = Square(easting=row["easting"], northing=row["northing"], side=row["side"])
+    shown = set() if hidden else set(row["shown"])
+    sees = {"languages", "about", "place", "contact"} if all_of_it else shown
+    return Profile(
+        person=row["person"],
+        handle=row["handle"],
+        name=row["name"],
+        languages=row["languages"] if "languages" in sees else None,
+        about=row["about"] if "about" in sees else None,
+        place=row["place"] if "place" in sees else None,
+        square=square if "place" in sees else None,
+        channel=row["channel"] if "contact" in sees else None,
+        contact=row["contact"] if "contact" in sees else None,
+        shown=row["shown"] if all_of_it else None,
+        vetted=[] if hidden else await read_vetted(connection, person, today),
+    )
+
+
+async def put_profile(connection: Reader, person: int, item: ProfileItem) -> None:
+    """Replace a profile, inside a transaction; their listings are where they show that they are."""
+    square = item.square.rounded() if item.square is not None else None
+    spot = (square.easting, square.northing) if square is not None else (None, None)
+    await connection.execute(
+        """
+        INSERT INTO profiles (person, languages, about, place, easting, northing, side, channel,
+            contact, shown)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+        ON CONFLICT (person) DO UPDATE SET languages = $2, about = $3, place = $4, easting = $5,
+            northing = $6, side = $7, channel = $8, contact = $9, shown = $10
+        """,
+        person,
+        item.languages,
+        item.about,
+        item.place,
+        *spot,
+        square.side if square is not None else None,
+        item.channel,
+        item.contact,
+        sorted(set(item.shown)),
+    )
+    is_shown = "place" in item.shown
+    await connection.execute(
+        "UPDATE listings SET easting = $2, northing = $3 WHERE person = $1",
+        person,
+        *(spot if is_shown else (None, None)),
+    )
