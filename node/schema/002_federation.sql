@@ -72,7 +72,9 @@ CREATE TABLE transits (                    -- payments between circles that came
     commit      bytea   NOT NULL,
     reason      text    NOT NULL
 );
-CREATE INDEX transits_living ON transits (deadline, status);
+-- What a node reads when it starts, however many there were before.
+CREATE INDEX transits_waiting ON transits (payment) WHERE status = 'open' OR incoming <> '';
+CREATE INDEX transits_deadline ON transits USING brin (deadline);
 CREATE INDEX transits_account ON transits (account, since) WHERE account <> 0;
 
 CREATE TABLE evidence (                    -- what peers signed that contradicts what they signed before
