@@ -91,7 +91,10 @@ def test_demo_that_is_stopped_leaves_nothing_behind(tmp_path: Path, how: signal.
         while "Neighbours join" not in demo.stdout.readline():
             assert demo.poll() is None
         demo.send_signal(how)
-        _, said = demo.communicate(timeout=SECONDS_MAX)
+        try:
+            _, said = demo.communicate(timeout=SECONDS_MAX)
+        finally:
+            demo.kill()
     assert (demo.returncode, said.strip()) == (130, "Stopped.")
     assert left_behind(tmp_path) == []
 

@@ -95,6 +95,9 @@ class Stage:
         except TimeoutError:
             process.kill()
             await process.wait()
+        except asyncio.CancelledError:
+            process.kill()
+            raise
 
     @property
     def _listen(self) -> str:
