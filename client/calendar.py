@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
 from client.errors import AnswerInvalid, InputRefused
@@ -13,10 +13,10 @@ from client.node_session import NodeSession
 
 EVENTS = "/api/v1/events"
 OCCURRENCES_MAX = 200
-"""Of one event, and on one page."""
-PAGES_MAX = 50
-SHOWN_MAX = OCCURRENCES_MAX * PAGES_MAX
-KEY_CHARACTERS = 32
+"""Of one event."""
+PAGE = {"limit": "200"}
+SHOWN_MAX = 10_000
+KEY_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +111,12 @@ async def read_occurrences(
 ) -> tuple[OccurrenceView, ...]:
     """What is on in a span of days. Raises InputRefused for more than a screen can be for."""
     found: list[OccurrenceView] = []
-    cursor: dict[str, str] = {}
-    for _ in range(PAGES_MAX):
-        answer = await session.read(EVENTS, {**parameters, **cursor, "limit": "200"})
-        found += answer.objects("occurrences", OCCURRENCES_MAX, _read_occurrence)
-        following = answer.optional("next", answer.text)
-        if following is None:
-            return tuple(found)
-        cursor = {"cursor": following}
-    raise InputRefused(f"That is more than {SHOWN_MAX} events: ask for fewer days.")
+    asked = parameters | PAGE
+    async for each in session.paged(EVENTS, asked, "occurrences", _read_occurrence):
+        if len(found) == SHOWN_MAX:
+            raise InputRefused(f"That is more than {SHOWN_MAX} events: ask for fewer days.")
+        found.append(each)
+    return tuple(found)
 
 
 async def read_event(session: NodeSession, number: int) -> EventView:
@@ -128,28 +125,31 @@ async def read_event(session: NodeSession, number: int) -> EventView:
 
 
 async def read_answers(session: NodeSession, occurrence: OccurrenceView) -> tuple[AnswerView, ...]:
-    """The first of those who answered, as far as this member may see them."""
-    answer = await session.read(f"{occurrence.path}/rsvps", {"limit": "200"})
-    return answer.objects("rsvps", OCCURRENCES_MAX, _read_answer)
+    """Those who answered, as far as this member may see them."""
+    answers = session.paged(f"{occurrence.path}/rsvps", PAGE, "rsvps", _read_answer)
+    return tuple([each async for each in answers])
 
 
-async def make_event(session: NodeSession, person: int, item: dict[str, Any]) -> EventView:
-    """Put an event into the calendar; the very same one a second time is the first."""
-    text = repr([person, sorted(item.items())])
-    key = sha256(text.encode()).hexdigest()[:KEY_CHARACTERS]
-    return _read_event(_must(await session.change("POST", EVENTS, {**item, "key": key})))
+async def make_event(session: NodeSession, item: dict[str, Any]) -> EventView:
+    """Put an event into the calendar, once however often the answer is lost.
+
+    Its key is by chance: public feeds show it, and from one made of what is in the event, whoever
+    reads them could find out who made it.
+    """
+    keyed = {**item, "key": secrets.token_hex(KEY_BYTES)}
+    return _read_event(await session.changed("POST", EVENTS, keyed, repeatable=True))
 
 
 async def change_event(session: NodeSession, number: int, changes: dict[str, Any]) -> EventView:
     """Change what an event is."""
-    return _read_event(_must(await session.change("PATCH", f"{EVENTS}/{number}", changes)))
+    return _read_event(await session.changed("PATCH", f"{EVENTS}/{number}", changes))
 
 
 async def change_occurrence(
     session: NodeSession, occurrence: OccurrenceView, changes: dict[str, Any]
 ) -> OccurrenceView:
     """Move or cancel one time of an event."""
-    return _read_occurrence(_must(await session.change("PATCH", occurrence.path, changes)))
+    return _read_occurrence(await session.changed("PATCH", occurrence.path, changes))
 
 
 async def answer_event(
@@ -157,13 +157,7 @@ async def answer_event(
 ) -> OccurrenceView:
     """Say whether one comes; the occurrence as it is then."""
     path = f"{occurrence.path}/rsvp"
-    return _read_occurrence(_must(await session.change("PUT", path, answer)))
-
-
-def _must(answer: Fields | None) -> Fields:
-    if answer is None:
-        raise AnswerInvalid("says nothing")
-    return answer
+    return _read_occurrence(await session.changed("PUT", path, answer))
 
 
 def _read_event(event: Fields) -> EventView:

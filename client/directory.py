@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
-from client.errors import AnswerInvalid
 from client.json_fields import Fields
 from client.node_session import NodeSession
 from client.views import NAME_CHARACTERS_MAX
 
+LISTINGS: Final = "/api/v1/listings"
 LISTINGS_MAX: Final = 200
+"""On one page, and of one member."""
 CATEGORIES_MAX: Final = 1000
 TEXT_MAX: Final = 4000
 NUMBER_MAX: Final = 20_000_000
@@ -54,11 +55,11 @@ class ListingView:
 
 
 @dataclass(frozen=True, slots=True)
-class ListingPage:
-    """Listings and the cursor of what follows; ``words`` that were searched for instead, if any."""
+class Found:
+    """Listings, and whether there are more; ``words`` that were searched for instead, if any."""
 
     listings: tuple[ListingView, ...]
-    following: str | None
+    more: bool
     words: str | None
 
 
@@ -96,37 +97,47 @@ class ProfileView:
     vetted: tuple[str, ...]
 
 
-async def find(session: NodeSession, wanted: Mapping[str, str]) -> ListingPage:
-    """A page of the directory; ``wanted`` are the parameters of the search."""
-    answer = await session.read("/api/v1/listings", dict(wanted))
-    return _read_page(answer)
+async def find(session: NodeSession, wanted: Mapping[str, str], most: int) -> Found:
+    """Up to ``most`` listings; ``wanted`` are the parameters of the search."""
+    asked = {**wanted, "limit": str(min(most + 1, LISTINGS_MAX))}
+    first = await session.read(LISTINGS, asked)
+    found = list(first.objects("listings", LISTINGS_MAX, read_listing))
+    words, cursor = first.optional("words", first.text), first.optional("next", first.text)
+    if words is not None:
+        asked["words"] = words
+    if cursor is not None and len(found) <= most:
+        async for each in session.paged(LISTINGS, asked, "listings", read_listing, cursor=cursor):
+            found.append(each)
+            if len(found) > most:
+                break
+    return Found(tuple(found[:most]), len(found) > most, words)
 
 
 async def own_listings(session: NodeSession, person: int) -> tuple[ListingView, ...]:
     """All of a member's, those that are over too."""
-    return _read_page(await session.read(f"/api/v1/people/{person}/listings")).listings
+    answer = await session.read(f"/api/v1/people/{person}/listings")
+    return answer.objects("listings", LISTINGS_MAX, read_listing)
 
 
 async def make_listing(session: NodeSession, item: Mapping[str, object]) -> ListingView:
     """Offer or want something."""
-    return read_listing(_answered(await session.change("POST", "/api/v1/listings", dict(item))))
+    return read_listing(await session.changed("POST", LISTINGS, dict(item)))
 
 
 async def renew_listing(session: NodeSession, listing: int) -> ListingView:
     """Let it last as long again."""
-    renewed = await session.change("POST", f"/api/v1/listings/{listing}/renewal")
-    return read_listing(_answered(renewed))
+    return read_listing(await session.changed("POST", f"{LISTINGS}/{listing}/renewal"))
 
 
 async def end_listing(session: NodeSession, listing: int) -> None:
     """Take it out of the directory."""
-    await session.change("DELETE", f"/api/v1/listings/{listing}")
+    await session.change("DELETE", f"{LISTINGS}/{listing}")
 
 
 async def complain(session: NodeSession, listing: int, text: str) -> int:
     """Tell the coordinators what is wrong with it; the number of the complaint."""
-    path = f"/api/v1/listings/{listing}/reports"
-    return _answered(await session.change("POST", path, {"text": text})).integer("number")
+    path = f"{LISTINGS}/{listing}/reports"
+    return (await session.changed("POST", path, {"text": text})).integer("number")
 
 
 async def categories(session: NodeSession) -> tuple[Category, ...]:
@@ -140,7 +151,7 @@ async def categories(session: NodeSession) -> tuple[Category, ...]:
 
 
 async def profile(session: NodeSession, person: int) -> ProfileView:
-    """A member, as far as they show themselves."""
+    """A member, as far as they show themselves; "not-found" where they show nothing to this one."""
     return _read_profile(await session.read(f"/api/v1/people/{person}/profile"))
 
 
@@ -149,7 +160,7 @@ async def change_profile(
 ) -> ProfileView:
     """Replace a profile."""
     path = f"/api/v1/people/{person}/profile"
-    return _read_profile(_answered(await session.change("PUT", path, dict(item))))
+    return _read_profile(await session.changed("PUT", path, dict(item)))
 
 
 async def block(session: NodeSession, person: int, other: int, *, on: bool) -> None:
@@ -165,26 +176,12 @@ async def printed(session: NodeSession, wanted: Mapping[str, str]) -> bytes:
 
 async def as_csv(session: NodeSession, wanted: Mapping[str, str]) -> bytes:
     """All that a search finds, for a spreadsheet."""
-    return await session.download("/api/v1/listings", {**wanted, "format": "csv"})
+    return await session.download(LISTINGS, {**wanted, "format": "csv"})
 
 
 def listing_fields(listing: ListingView) -> dict[str, object]:
     """A listing for a program."""
     return asdict(listing)
-
-
-def _answered(answer: Fields | None) -> Fields:
-    if answer is None:
-        raise AnswerInvalid("is empty")
-    return answer
-
-
-def _read_page(answer: Fields) -> ListingPage:
-    return ListingPage(
-        answer.objects("listings", LISTINGS_MAX, read_listing),
-        answer.optional("next", answer.text),
-        answer.optional("words", answer.text),
-    )
 
 
 def read_listing(listing: Fields) -> ListingView:
@@ -263,9 +260,10 @@ class Complaint:
 
 
 async def complaints(session: NodeSession) -> tuple[Complaint, ...]:
-    """The newest, but for those about the one who asks; for coordinators."""
-    answer = await session.read("/api/v1/reports", {"limit": str(LISTINGS_MAX)})
-    return answer.objects("reports", LISTINGS_MAX, _read_complaint)
+    """All, newest first, but for those about the one who asks; for coordinators."""
+    asked = {"limit": str(LISTINGS_MAX)}
+    found = session.paged("/api/v1/reports", asked, "reports", _read_complaint)
+    return tuple([each async for each in found])
 
 
 async def close_complaint(session: NodeSession, number: int, outcome: str) -> None:
@@ -273,9 +271,11 @@ async def close_complaint(session: NodeSession, number: int, outcome: str) -> No
     await session.change("PUT", f"/api/v1/reports/{number}", {"outcome": outcome})
 
 
-async def name_category(session: NodeSession, category: str, name: str, position: int) -> None:
-    """Add a category, or call it something else."""
-    body = {"name": name, "position": position}
+async def name_category(
+    session: NodeSession, category: str, name: str, position: int | None
+) -> None:
+    """Add a category, or call it something else; it stays where it is unless told."""
+    body = {"name": name} | ({} if position is None else {"position": position})
     await session.change("PUT", f"/api/v1/categories/{category}", body)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import date
 from typing import Final, TypeVar
 
@@ -46,6 +46,8 @@ EVERYTHING_PATIENCE: Final = 20
 """So many times longer than other answers may it take: ten minutes."""
 ITEMS_MAX: Final = 10_000
 """On one page."""
+PAGED_ITEMS_MAX: Final = 1_000_000
+"""On all pages of one thing."""
 EMPTY_PAGES_MAX: Final = 10_000
 """In a row, where a node looks for few lines among very many."""
 PEOPLE_MAX: Final = 1000
@@ -134,7 +136,7 @@ class NodeSession:
 
     async def people(self) -> AsyncIterator[Person]:
         """Everybody in the circle; for coordinators."""
-        async for person in self._paged("/api/v1/people", {}, "people", read_person):
+        async for person in self.paged("/api/v1/people", {}, "people", read_person):
             yield person
 
     async def devices(self, person: int) -> tuple[DeviceView, ...]:
@@ -179,12 +181,12 @@ class NodeSession:
     async def requests(self, account: int) -> AsyncIterator[RequestView]:
         """The payment requests of an account, newest first."""
         of_account = {"account": str(account)}
-        async for request in self._paged("/api/v1/requests", of_account, "requests", read_request):
+        async for request in self.paged("/api/v1/requests", of_account, "requests", read_request):
             yield request
 
     async def holds(self, account: int) -> AsyncIterator[HoldView]:
         """What is set aside from or for an account, oldest first."""
-        async for hold in self._paged(
+        async for hold in self.paged(
             "/api/v1/holds", {"account": str(account)}, "holds", read_hold
         ):
             yield hold
@@ -222,10 +224,13 @@ class NodeSession:
         )
         return response.body
 
-    async def change(self, method: str, path: str, body: object = None) -> Fields | None:
+    async def change(
+        self, method: str, path: str, body: object = None, *, repeatable: bool | None = None
+    ) -> Fields | None:
         """Change what is beside the ledger; what came of it, if the node says so.
 
-        A lost answer is asked for again only where doing it twice is doing it once.
+        A lost answer is asked for again only where doing it twice is doing it once: all but a POST,
+        unless ``repeatable`` says otherwise.
         """
         response = await self._transport.request(
             method,
@@ -233,20 +238,40 @@ class NodeSession:
             body=None if body is None else json.dumps(body).encode(),
             token=self._token,
             size_max=ANSWER_BYTES_MAX,
-            repeatable=method != "POST",
+            repeatable=method != "POST" if repeatable is None else repeatable,
         )
         return parse_fields(response.body, "its answer") if response.body else None
 
-    async def _paged(
-        self, path: str, parameters: dict[str, str], name: str, read: Callable[[Fields], _T]
+    async def changed(
+        self, method: str, path: str, body: object = None, *, repeatable: bool | None = None
+    ) -> Fields:
+        """The same, where the node has to say what came of it: AnswerInvalid where it does not."""
+        answer = await self.change(method, path, body, repeatable=repeatable)
+        if answer is None:
+            raise AnswerInvalid("says nothing")
+        return answer
+
+    async def paged(
+        self,
+        path: str,
+        parameters: Mapping[str, str],
+        name: str,
+        read: Callable[[Fields], _T],
+        *,
+        cursor: str | None = None,
     ) -> AsyncIterator[_T]:
-        """The items of all pages, under ``name`` in each; a page may be empty before the last."""
-        cursor: str | None = None
-        empty = 0
+        """The items of all pages from ``cursor`` on, under ``name`` in each, as they are asked for.
+
+        A page may be empty before the last. Raises AnswerInvalid for more than there can be.
+        """
+        count = empty = 0
         while True:
             following = {} if cursor is None else {"cursor": cursor}
-            answer = await self._get(path, parameters | following)
+            answer = await self._get(path, {**parameters, **following})
             items = answer.objects(name, ITEMS_MAX, read)
+            count += len(items)
+            if count > PAGED_ITEMS_MAX:
+                raise AnswerInvalid(f"goes on for more than {PAGED_ITEMS_MAX} {name}")
             for item in items:
                 yield item
             cursor = answer.optional("next", answer.text)

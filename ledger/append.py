@@ -10,10 +10,10 @@ from typing import NamedTuple
 from ledger import codec, entry, keys, merkle
 from ledger.charter import Certificate, Charter, Rules, decode_charter
 from ledger.codec import AMOUNT_MAX
-from ledger.decide.verdict import Decision, Move
 from ledger.entry import Leaf, Posting
 from ledger.orders import COMMUNITY, FIRST_MEMBER, PAPER_PERSON, SUSPENSE, TREASURY
 from ledger.state import Change, Device, PutAccount, PutDevice, State, apply, post
+from ledger.verdict import Decision, Move
 
 
 class Entry(NamedTuple):

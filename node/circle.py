@@ -38,7 +38,7 @@ from node.postgres import Postgres, embedded_postgres, running_postgres
 from node.verifier import Verifier
 from node.witness.cosigning import Cosigner, open_cosigner
 from node.witness.logs import witness_key
-from node.writer import CONNECTION_LOST, Writer
+from node.writer import DATABASE_AWAY, Writer
 
 POOL_CONNECTIONS_MAX = 8
 PURGE_SECONDS = 600
@@ -298,7 +298,7 @@ async def _purge_forever(pool: Pool, clock: Callable[[], int]) -> None:
         await asyncio.sleep(PURGE_SECONDS)
         try:
             await purge(pool, clock())
-        except (*CONNECTION_LOST, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_AWAY as error:
             log.warning("purge_failed", error=type(error).__name__)
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import asyncpg
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
     import asyncpg.pool
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -16,3 +19,5 @@ Reader: TypeAlias = (
 )
 """A connection to read with, perhaps a pool's."""
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Acquire: TypeAlias = "Callable[[], AbstractAsyncContextManager[Reader]]"
+"""Gives a connection for as long as a page takes: a pool's ``acquire``, for one."""

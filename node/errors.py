@@ -503,7 +503,8 @@ class NoWay(TallystickError):
     def __init__(self, circle: str) -> None:
         self.circle = circle
         super().__init__(
-            f"There is no way to {circle} with room for as much at the moment; try less, or later."
+            f"There is no way to {circle} with room for just that at the moment; try another "
+            "amount, or later."
         )
 
 
@@ -514,7 +515,7 @@ class PeerRefused(TallystickError):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"The two circles do not come together on this: {reason}.")
+        super().__init__(f"{reason[:1].upper()}{reason[1:]}.")
 
 
 class NotErasable(TallystickError):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -21,15 +20,12 @@ from node.api.names import names_of_persons
 from node.api.requests import read_requests
 from node.api.statement import Span, find_span, read_page
 from node.calendar.held import given_answers, has_feed, hosted_events
-from node.connections import Connection, Reader
+from node.connections import Acquire, Connection, Reader
 from node.people.held import read_held
 
 ROWS = 1000
 """Entries read at once."""
 LINES = 200
-
-Acquire = Callable[[], AbstractAsyncContextManager[Reader]]
-"""Gives a connection for as long as a page takes: a pool's ``acquire``, for one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +93,12 @@ def _plain(row: Any) -> dict[str, Any]:
 
 
 async def export_person(
-    acquire: Acquire, person: int, *, with_blocks: bool = True
+    acquire: Acquire, person: int, *, own: bool = True
 ) -> AsyncGenerator[bytes, None]:
     """All that is held on a person, as pieces of one JSON object. Raises PersonUnknown.
 
-    Whom they blocked is for themselves: others, who may be among those, are shown nobody there.
+    Whom they blocked and of whom they complained is for themselves, who read their ``own``: others,
+    who may be among those, are shown nothing there.
     """
     async with acquire() as connection:
         numbers = await read_holdings(connection, person)
@@ -120,8 +117,8 @@ async def export_person(
         }
     if not (head["handle"] or head["accounts"] or head["devices"]):
         raise PersonUnknown(person)
-    if not with_blocks:
-        head["blocks"] = []
+    if not own:
+        head |= {"blocks": [], "complaints": []}
     return _pieces(acquire, head, accounts)
 
 

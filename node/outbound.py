@@ -105,6 +105,17 @@ async def outbound(
         yield session
 
 
+async def read_body(response: aiohttp.ClientResponse, bytes_max: int) -> bytes | None:
+    """The body of an answer; None where it has more bytes, of which no more is read."""
+    received = bytearray()
+    async for chunk in response.content.iter_any():
+        received += chunk
+        if len(received) > bytes_max:
+            response.close()
+            return None
+    return bytes(received)
+
+
 def why_not(error: aiohttp.ClientError | OSError) -> str:
     """Why a node could not be reached, in a few words."""
     cause = getattr(error, "os_error", error)

@@ -61,6 +61,9 @@ CONNECTION_LOST = (
 )
 """The database is away, going down, full or a standby: the batch is tried again when it is back."""
 
+DATABASE_AWAY = (*CONNECTION_LOST, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""The same, and asyncpg's other words for it: whoever only looks things up tries again later."""
+
 log = structlog.get_logger()
 
 
@@ -238,7 +241,7 @@ class Writer:
                 self.loaded = await load(self.connection)
                 self.raise_mark()
                 return
-            except (*CONNECTION_LOST, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 log.warning("database_away", error=type(error).__name__)
                 self.connection.terminate()
                 await asyncio.sleep(delay)

@@ -18,6 +18,7 @@ from ledger.federation.agreement import (
     make_agreement,
     sign_agreement,
 )
+from ledger.federation.confirm import confirm
 from ledger.federation.link import FederationChange, Link, Way, statement_of
 from ledger.federation.message import (
     FIRST,
@@ -45,7 +46,7 @@ from ledger.federation.payment import (
     sealed_hash,
     sign_commit,
 )
-from ledger.federation.receive import Keys, Received, confirm, receive
+from ledger.federation.receive import Keys, Received, receive
 from ledger.federation.resume import resume
 from ledger.federation.route import Route
 from ledger.federation.send import clear_cycle, give_up

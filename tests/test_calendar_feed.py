@@ -20,6 +20,8 @@ from ical.calendar_stream import IcsCalendarStream
 from ical.event import EventStatus
 
 from ledger.orders import Close
+from node.api.calendar import FEED_EVENTS_MAX, FEED_PARTS_MAX
+from node.calendar.events import read_for_feed
 from node.calendar.local_time import is_on_the_clock, moment_of
 from node.calendar.zone_component import describe_zone
 from tests.calendar_circle import EVENTS, at, calendar_circle, make_event, reply, send
@@ -200,6 +202,61 @@ async def test_a_feed_keeps_its_form_whatever_people_write(node: CircleNode) -> 
     [event] = IcsCalendarStream.calendar_from_ics(raw.decode()).events
     assert (event.summary, event.description) == (title, words)
     assert made["occurrences"][0]["title"] == title
+
+
+async def test_an_event_that_is_cancelled_whole_is_one_component_that_says_so(
+    node: CircleNode,
+) -> None:
+    mia, noa = node["mia"], node["noa"]
+    made = await make_event(node, mia, repeats="FREQ=DAILY;COUNT=200", public=True)
+    await reply(node, noa, made)
+    await send(node, "PATCH", at(made, 1), mia, place="The hall")
+    path = f"{EVENTS}/{made['number']}"
+    await send(node, "PATCH", path, mia, cancelled=True, note="The hall is flooded")
+    for feed in (FEED, await private_path(node, noa)):
+        [event] = (await fetch(node, feed)).events
+        assert (event.status, event.description, event.recurrence_id) == (
+            *(EventStatus.CANCELLED, "The hall is flooded", None),
+        )
+    async with node.home.database() as database:
+        rows = await read_for_feed(
+            *(database, noa.person, 0, 0), events_max=9, parts_max=9, public_only=True
+        )
+    assert len(rows) == 2, "and not each of the 200 is read for it"
+    await send(node, "PATCH", at(made, 7), mia, cancelled=False, note="")
+    rule, *apart = (await fetch(node)).events
+    assert (rule.status, rule.description, len(apart)) == (EventStatus.CONFIRMED, None, 199)
+
+
+async def test_a_feed_has_so_many_events_and_components_and_what_is_next_before_the_rest(
+    node: CircleNode,
+) -> None:
+    days = [f"2027-03-{day:02}" for day in range(2, 8)]
+    for day in days:
+        fields = {"title": day, "begins": f"{day}T10:00", "repeats": "FREQ=DAILY;COUNT=200"}
+        await make_event(node, node["mia"], public=True, **fields)
+    async with node.home.database() as database:
+        await database.execute("UPDATE occurrences SET note = 'Bring a cup'")
+        events = (await fetch(node)).events
+        assert {event.summary for event in events} == set(days[:4])
+        assert len(events) == 4 * 201 <= FEED_PARTS_MAX < 5 * 201
+        await database.execute("UPDATE occurrences SET note = ''")
+        await database.execute(
+            """
+            WITH made AS (
+                INSERT INTO events (key, kind, made, title, words, place, access, public, price,
+                    duration, changed)
+                SELECT gen_random_uuid(), 'social', 0, 'Later', '', '', '', true, 0, 60, 0
+                FROM generate_series(1, $1::integer) RETURNING number
+            )
+            INSERT INTO occurrences (event, original, begins, starts)
+            SELECT number, '2028-01-01 10:00', '2028-01-01 10:00', $2 FROM made
+            """,
+            *(FEED_EVENTS_MAX, moment_of(datetime(2028, 1, 1, 10), LONDON)),
+        )
+    events = (await fetch(node)).events
+    assert [event.summary for event in events][: len(days)] == days
+    assert len(events) == FEED_EVENTS_MAX
 
 
 async def test_old_events_leave_the_feed(node: CircleNode) -> None:

@@ -170,7 +170,7 @@ def arrived_beyond_the_limit(here: Neighbourhood) -> None:
         here.hear("exeter", Prepare(header, 2_000, ()), sealed, "mia")
     _, header, sealed = here.header("", 1_000)
     link = here.link("exeter")
-    here.circle.state.links[link.id] = replace(link, may_be_owed=9_000)
+    here.circle.state.links[link.id] = link._replace(may_be_owed=9_000)
     step = heard(here, "exeter", Prepare(header, 2_000, ()), sealed, "noa")
     here.step(step)
 
@@ -300,8 +300,8 @@ def withdrew_what_nobody_proposed(here: Neighbourhood) -> None:
 def lifted_a_limit_by_itself(here: Neighbourhood) -> None:
     """More is sent than may be owed."""
     link = here.link("kent")
-    here.circle.state.links[link.id] = replace(
-        link, may_owe=10**6, terms=link.terms._replace(hold_max=10**6)
+    here.circle.state.links[link.id] = link._replace(
+        may_owe=10**6, terms=link.terms._replace(hold_max=10**6)
     )
     here.pay(here.circle["mia"], "kent", 2_500, 1_100, way(("kent", 2_500)))
 

@@ -140,7 +140,7 @@ def test_blocks_and_complaints_are_told_to_nobody_whom_they_are_about(
     assert "not told" in noa.tell("complain", number, "They are not funny").replace("\n", " ")
     assert "do not see each other" in noa.tell("block", "mia")
     assert noa.json("find", "jokes")["listings"] == []
-    assert noa.tell("profile", "mia") == "Mia (mia)\n"
+    assert noa.tell("profile", "mia") == "Mia shows nothing of themselves.\n"
     assert "may see each other" in noa.tell("unblock", "mia")
     assert len(noa.json("find", "jokes")["listings"]) == 1
     assert noa.fail("block", "noa") == "That is you."
@@ -187,6 +187,17 @@ def test_coordinators_deal_with_complaints_categories_and_checks(
     assert "Bees" not in olive.tell("officer", "category", "bees", "--drop")
     assert "Honey" in noa.tell("find", "--category", "everything")
     olive.tell("offers", "--end", number)
+
+
+def test_a_category_stays_where_it_is_when_it_is_called_something_else(olive: Person) -> None:
+    named = ("officer", "category", "garden", "--name")
+    before = olive.json(*named, "Garden")["categories"]
+    after = olive.json(*named, "Gardens and yards")["categories"]
+    assert [each["category"] for each in after] == [each["category"] for each in before]
+    assert after[0] == {"category": "garden", "name": "Gardens and yards"}
+    moved = olive.json(*named, "Garden", "--position", "10000")["categories"]
+    assert moved[-1] == {"category": "garden", "name": "Garden"}
+    olive.tell(*named, "Garden", "--position", "10")
 
 
 @pytest.mark.parametrize(

@@ -77,11 +77,18 @@ def test_demo_plays_four_circles_to_the_end(tmp_path: Path) -> None:
     assert left_behind(tmp_path) == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_demo_that_is_stopped_leaves_nothing_behind(tmp_path: Path, how: signal.Signals) -> None:
-    """In the middle of the story, with a node serving."""
+@pytest.mark.parametrize(
+    ("how", "before"),
+    [(signal.SIGINT, ""), (signal.SIGINT, "trap '' INT; "), (signal.SIGTERM, "")],
+    ids=["interrupted", "interrupted in the background", "terminated"],
+)
+def test_demo_that_is_stopped_leaves_nothing_behind(
+    tmp_path: Path, how: signal.Signals, before: str
+) -> None:
+    """In the middle of the story, with a node serving; what a shell runs in the background has its
+    interrupts ignored from the start."""
     with subprocess.Popen(
-        [TALLY, "demo"],
+        ["sh", "-c", f'{before}exec "$0" demo', TALLY],
         env=environment(tmp_path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

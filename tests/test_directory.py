@@ -11,12 +11,18 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from client.directory import complaints
+from client.node_session import NodeSession
+from client.transport import Transport
 from ledger.orders import Close
+from node.api.sessions import Session
 from node.circle import purge
-from node.directory.listing import LISTINGS_MAX
+from node.directory.listing import LISTINGS_MAX, NewListing
+from node.directory.listings import add_listing
 from node.directory.search import _windows
 from node.directory.spelling import count_slips
 from node.erase import erase
+from node.people.profiles import ProfileItem, put_profile
 from tests.circle_node import DAY, CircleNode, circle_node, found_circle
 from tests.directory_circle import HERE, attempt, offer, tell, titles
 from tests.test_erase import tables_with
@@ -374,6 +380,32 @@ async def test_who_left_is_listed_no_more(node: CircleNode) -> None:
     assert await attempt(node, "DELETE", f"/api/v1/listings/{made['id']}", mia) == "ok"
 
 
+async def test_who_left_sees_nothing_of_the_others_but_all_that_is_their_own(
+    node: CircleNode,
+) -> None:
+    """Officers look after the circle also without an account."""
+    ann, mia, noa = node["ann"], node["mia"], node["noa"]
+    ben = await node.welcome("ben", office="coordinator")
+    await tell(node, noa, about="I bake", shown=["about"])
+    bread, roses = await offer(node, noa, "Bread"), await offer(node, mia, "Roses")
+    seen = f"/api/v1/listings/{bread['id']}"
+    for member in (mia, ben):
+        await node.do(ann, Close(), account=member.account)
+    for path in ("/api/v1/listings", seen, "/api/v1/directory"):
+        assert await node.refusal(path, mia) == "not-permitted", path
+        await node.text(path, ben)
+    assert await node.refusal("/api/v1/listings", mia, format_="csv") == "not-permitted"
+    assert await node.refusal(f"/api/v1/people/{noa.person}/profile", mia) == "not-permitted"
+    complaint = {"text": "it is burnt"}
+    assert await attempt(node, "POST", f"{seen}/reports", mia, complaint) == "not-permitted"
+    own = f"/api/v1/people/{mia.person}"
+    assert [each["id"] for each in (await node.read(f"{own}/listings", mia))["listings"]] == [
+        roses["id"]
+    ]
+    assert (await node.read(f"{own}/profile", mia))["handle"] == "mia"
+    assert await attempt(node, "DELETE", f"/api/v1/listings/{roses['id']}", mia) == "ok"
+
+
 async def test_categories_are_the_coordinators_to_change(node: CircleNode) -> None:
     ann, mia = node["ann"], node["mia"]
     before = (await node.read("/api/v1/categories", mia))["categories"]
@@ -397,6 +429,21 @@ async def test_categories_are_the_coordinators_to_change(node: CircleNode) -> No
         for number in range(83)
     ]
     assert codes == ["ok"] * 82 + ["too-many"]
+
+
+@pytest.mark.parametrize(
+    ("path", "short"), [("categories", "category"), ("vetting-levels", "level")]
+)
+async def test_what_is_called_something_else_stays_where_it_is_in_the_list(
+    node: CircleNode, path: str, short: str
+) -> None:
+    ann = node["ann"]
+    for body in ({"name": "Bees"}, {"name": "Bees", "position": 5}, {"name": "Honey bees"}):
+        assert await attempt(node, "PUT", f"/api/v1/{path}/bees", ann, body) == "ok"
+    assert await attempt(node, "PUT", f"/api/v1/{path}/wasps", ann, {"name": "Wasps"}) == "ok"
+    [listed] = (await node.read(f"/api/v1/{path}", ann)).values()
+    places = {each[short]: (each["name"], each["position"]) for each in listed}
+    assert (places["bees"], places["wasps"]) == (("Honey bees", 5), ("Wasps", 500))
 
 
 async def test_a_complaint_reaches_the_coordinators_and_not_whom_it_is_about(
@@ -429,6 +476,37 @@ async def test_a_complaint_reaches_the_coordinators_and_not_whom_it_is_about(
     assert seen["closed"] is not None
     codes = [await attempt(node, "POST", path, noa, {"text": "again"}) for _ in range(20)]
     assert codes == ["ok"] * 19 + ["too-many"]
+
+
+async def test_of_what_somebody_complained_is_told_to_nobody_who_reads_what_is_held_on_them(
+    node: CircleNode,
+) -> None:
+    """A coordinator may be whom it is about, and sees complaints where those are left out."""
+    ann, noa = node["ann"], node["noa"]
+    made = await offer(node, ann, "Not nice")
+    complaint = {"text": "it is rude"}
+    path = f"/api/v1/listings/{made['id']}/reports"
+    assert await attempt(node, "POST", path, noa, complaint) == "ok"
+    everything = f"/api/v1/people/{noa.person}/everything"
+    assert "it is rude" not in await node.text(everything, ann)
+    assert (await node.read(everything, ann))["complaints"] == []
+    [own] = (await node.read(everything, noa))["complaints"]
+    assert own["title"] == "Not nice"
+
+
+async def test_a_coordinators_client_reads_all_complaints_however_many(node: CircleNode) -> None:
+    ann, mia, noa = node["ann"], node["mia"], node["noa"]
+    async with node.home.database() as database:
+        await database.execute(
+            """
+            INSERT INTO reports (listing, title, about, by, body, made, outcome)
+            SELECT 1, 'Rude', $1, $2, 'x', 0, '' FROM generate_series(1, 401)
+            """,
+            *(mia.person, noa.person),
+        )
+    async with Transport(node.url) as transport:
+        read = await complaints(NodeSession(transport, await node.sign_in(ann), 0))
+    assert [each.number for each in read] == list(range(401, 0, -1))
 
 
 async def live_in_the_directory(node: CircleNode) -> None:
@@ -536,6 +614,45 @@ async def test_a_category_that_goes_while_listings_come_takes_none_with_it(
         assert codes[4] == "ok"
     found = await node.read("/api/v1/listings", mia, words="honey", limit=200)
     assert {each["category"] for each in found["listings"]} <= {"other"}
+
+
+@pytest.mark.parametrize("hidden_first", [True, False])
+async def test_a_place_that_is_hidden_while_a_listing_is_made_is_on_no_listing(
+    node: CircleNode, hidden_first: bool
+) -> None:
+    """Whichever is begun first is ended after the other has begun."""
+    mia = node["mia"]
+    await tell(node, mia, square=HERE, shown=["place"])
+    session = Session(mia.person, mia.key, b"", frozenset())
+    async with node.home.database() as one, node.home.database() as other:
+
+        async def hide(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+            await put_profile(connection, mia.person, ProfileItem.model_validate({"square": HERE}))
+
+        async def make(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+            item = NewListing(kind="offer", title="Roses")
+            await add_listing(connection, session, item, node.clock.wall())
+
+        async def second() -> None:
+            async with other.transaction():
+                await (make if hidden_first else hide)(other)
+
+        async with one.transaction():
+            await (hide if hidden_first else make)(one)
+            begun = asyncio.create_task(second())
+            await asyncio.wait([begun], timeout=0.5)
+        await begun
+        assert await one.fetchval("SELECT count(*) FROM listings") == 1
+        assert await one.fetchval("SELECT count(easting) FROM listings") == 0
+
+
+async def test_only_a_category_that_is_none_is_told_as_such(node: CircleNode) -> None:
+    """Here it is the coordinator who writes it down that is not there any more."""
+    erased = Session(999_999, b"", b"", frozenset({"coordinator"}))
+    item = NewListing(kind="offer", title="Jam", person=node["dot"].person)
+    async with node.home.database() as database:
+        with pytest.raises(asyncpg.ForeignKeyViolationError, match="entered_by"):
+            await add_listing(database, erased, item, node.clock.wall())
 
 
 async def test_circles_in_one_database_share_extensions_and_take_none_away(

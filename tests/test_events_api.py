@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest_asyncio
 
+from client import calendar
+from client.node_session import NodeSession
+from client.transport import Patience, Transport
 from ledger.orders import Close
 from node.calendar.events import COUNTED_MS, MEMBER_EVENTS_MAX
 from tests.calendar_circle import (
@@ -23,6 +27,7 @@ from tests.calendar_circle import (
     send,
 )
 from tests.circle_node import DAY, CircleNode
+from tests.meddling_proxy import meddling_proxy
 
 
 @pytest_asyncio.fixture
@@ -210,6 +215,30 @@ async def test_the_same_key_again_makes_no_second_event(node: CircleNode) -> Non
     assert await refused(node, "POST", EVENTS, node["noa"], **body) == "not-found"
 
 
+async def test_an_event_whose_answer_is_lost_is_one_and_the_same_words_again_are_another(
+    node: CircleNode,
+) -> None:
+    """The key is in public feeds, and by chance: nobody finds in it who made the event, or what."""
+    item = event_body()
+    del item["key"]
+    lost = iter([True, True])
+    async with (
+        meddling_proxy(node.url) as proxy,
+        Transport(proxy.url, Patience(pause_seconds=0.01)) as transport,
+    ):
+        proxy.meddle = lambda exchange: replace(
+            exchange, lost=exchange.method == "POST" and next(lost, False)
+        )
+        session = NodeSession(transport, await node.sign_in(node["mia"]), 0)
+        first = await calendar.make_event(session, item)
+        assert proxy.seen == [f"POST {EVENTS}"] * 3
+        second = await calendar.make_event(session, item)
+    assert len(await listed(node)) == 2
+    assert first.number != second.number
+    async with node.home.database() as database:
+        assert await database.fetchval("SELECT count(DISTINCT key) FROM events") == 2
+
+
 async def test_members_make_social_events_of_their_own_and_coordinators_any(
     node: CircleNode,
 ) -> None:
@@ -229,6 +258,22 @@ async def test_whoever_left_makes_no_events(node: CircleNode) -> None:
     ann, mia = node["ann"], node["mia"]
     await node.do(ann, Close(), account=mia.account)
     assert await refused(node, "POST", EVENTS, mia, **event_body()) == "not-permitted"
+
+
+async def test_whoever_left_sees_no_calendar_and_changes_nothing_in_it(node: CircleNode) -> None:
+    """Also not the events that they host. Officers do also without an account."""
+    ann, mia = node["ann"], node["mia"]
+    made = await make_event(node, mia)
+    await reply(node, node["noa"], made)
+    path = f"{EVENTS}/{made['number']}"
+    for member in (mia, ann):
+        await node.do(ann, Close(), account=member.account)
+    for seen in (EVENTS, path, f"{at(made)}/rsvps"):
+        assert await node.refusal(seen, mia) == "not-permitted", seen
+        await node.read(seen, ann)
+    for changed in (path, at(made)):
+        assert await refused(node, "PATCH", changed, mia, cancelled=True) == "not-permitted"
+        await send(node, "PATCH", changed, ann, cancelled=True)
 
 
 async def test_one_person_fills_no_calendar(node: CircleNode) -> None:

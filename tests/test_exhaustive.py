@@ -16,6 +16,7 @@ import pytest
 from ledger.append import append
 from ledger.decide import Decision, Facts, decide_order
 from ledger.federation.agreement import link_id
+from ledger.federation.confirm import confirm
 from ledger.federation.link import Link, PutMessage, statement_of
 from ledger.federation.message import (
     FIRST,
@@ -35,7 +36,7 @@ from ledger.federation.payment import (
     sealed_hash,
     sign_commit,
 )
-from ledger.federation.receive import Keys, Received, confirm, receive
+from ledger.federation.receive import Keys, Received, receive
 from ledger.federation.resume import resume
 from ledger.federation.route import Route
 from ledger.federation.step import Step
@@ -280,12 +281,17 @@ class Search:
                 yield self._confirm(spot, number, peer, back)
             elif link.status != "lost":
                 # A liar's word is whatever serves it: here, where we stand, or ahead of us.
-                mirror = replace(link, circle=link.peer, peer=link.circle)
-                mirror = replace(mirror, sent=link.received, received=link.sent)
-                mirror = replace(mirror, owed=-link.owed)
-                mirror = replace(mirror, incoming=link.outgoing, outgoing=link.incoming)
+                mirror = link._replace(
+                    circle=link.peer,
+                    peer=link.circle,
+                    sent=link.received,
+                    received=link.sent,
+                    owed=-link.owed,
+                    incoming=link.outgoing,
+                    outgoing=link.incoming,
+                )
                 yield self._confirm(spot, number, peer, mirror)
-                ahead = replace(mirror, received=replace(link.sent, seq=link.sent.seq + 1))
+                ahead = mirror._replace(received=replace(link.sent, seq=link.sent.seq + 1))
                 yield self._confirm(spot, number, peer, ahead)
 
     def _confirm(self, spot: Spot, number: int, peer: int, back: Link) -> Spot:

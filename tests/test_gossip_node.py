@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest_asyncio
 
 from ledger.federation.gossip_envelope import PERIOD_MS
-from tests.circle_node import CircleNode
+from node.gossip.speaker import QUIET_SECONDS
+from tests.circle_node import CircleNode, Clock
 from tests.line_of_circles import (
     agree,
     at_rest,
@@ -179,3 +180,39 @@ async def test_what_is_known_outlives_the_node(postgres_dsn: str, tmp_path: Path
         for circle in circles.values():
             del circle["age_seconds"]
     assert after == before
+
+
+async def test_nothing_is_said_before_a_neighbour_was_met(
+    postgres_dsn: str, tmp_path: Path
+) -> None:
+    """A restored circle that is cut off may have said something else in this very period."""
+    clock = Clock()
+    clock.pass_((PERIOD_MS // 4 - clock.wall()) % PERIOD_MS)
+    async with AsyncExitStack() as stack:
+        homes = []
+        for name in ("exeter", "totnes"):
+            homes.append(await found_at(postgres_dsn, tmp_path, name, clock))
+            stack.push_async_callback(homes[-1].drop)
+        ports = free_port(), free_port()
+        async with serving_at(homes[0], ports[0]) as exeter, serving_at(homes[1], ports[1]) as one:
+            await agree(exeter, one)
+            await until(lambda: knows_links(one, exeter, 1))
+        clock.pass_(PERIOD_MS)
+        async with serving_at(homes[0], ports[0]) as exeter:
+            said = newest_of(exeter)
+            await asyncio.sleep(QUIET_SECONDS + 2)
+            assert newest_of(exeter) == said
+            async with serving_at(homes[1], ports[1]):
+
+                async def speaks() -> bool:
+                    return newest_of(exeter) > said
+
+                await until(speaks)
+
+
+def newest_of(node: CircleNode) -> int:
+    """The number of the bulletin that a circle issued last."""
+    store = node.circle.gossip.store
+    bulletin = store[store.own].bulletin
+    assert bulletin is not None
+    return bulletin.seq

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest_asyncio
 
+from client import calendar
+from client.node_session import NodeSession
+from client.transport import Transport
 from ledger.orders import Close
 from node.calendar.rsvps import KEPT_MS
 from node.circle import purge
@@ -130,6 +133,23 @@ async def test_more_room_is_for_those_who_wait_and_less_takes_no_place_away(
     assert (await reply(node, noa, event))["own"]["answer"] == "waiting"
 
 
+async def test_places_that_fell_free_while_it_was_cancelled_go_to_those_who_wait(
+    node: CircleNode,
+) -> None:
+    ann, mia, noa, zoe = node["ann"], node["mia"], node["noa"], node["zoe"]
+    event = await make_event(node, mia, capacity=1)
+    for member in (ann, noa, zoe):
+        await reply(node, member, event)
+    await send(node, "PATCH", at(event), mia, cancelled=True)
+    await send(node, "PATCH", f"/api/v1/events/{event['number']}", mia, capacity=2)
+    waiting = {"ann": "yes", "noa": "waiting", "zoe": "waiting"}
+    assert await answers(node, event, mia) == waiting
+    on_again = await send(node, "PATCH", at(event), mia, cancelled=False)
+    assert (on_again["taken"], on_again["waiting"]) == (2, 1)
+    assert await answers(node, event, mia) == waiting | {"noa": "yes"}
+    assert "place" in [kind for kind, _ in await told(node, noa)]
+
+
 async def test_a_coordinator_answers_for_whoever_telephones_and_both_are_kept(
     node: CircleNode,
 ) -> None:
@@ -170,6 +190,28 @@ async def test_who_comes_is_for_the_host_and_lifts_are_for_those_who_come(
     assert rest["next"] is None
     await reply(node, zoe, event, "no")
     assert await refused(node, "GET", f"{at(event)}/rsvps", zoe) == "not-permitted"
+
+
+async def test_a_hosts_client_reads_all_answers_however_many(node: CircleNode) -> None:
+    mia = node["mia"]
+    event = await make_event(node, mia)
+    async with node.home.database() as database:
+        await database.execute(
+            "INSERT INTO people SELECT n, 'p' || n, 'P' || n FROM generate_series(1001, 1401) AS n"
+        )
+        await database.execute(
+            """
+            INSERT INTO rsvps (event, original, person, answer, guests, lift_offered, lift_wanted)
+            SELECT event, original, n, 'yes', 0, 0, false
+            FROM occurrences, generate_series(1001, 1401) AS n WHERE event = $1
+            """,
+            event["number"],
+        )
+    async with Transport(node.url) as transport:
+        session = NodeSession(transport, await node.sign_in(mia), 0)
+        [occurrence] = (await calendar.read_event(session, event["number"])).occurrences
+        read = await calendar.read_answers(session, occurrence)
+    assert [each.name for each in read] == [f"P{number}" for number in range(1001, 1402)]
 
 
 async def test_an_answer_that_makes_no_sense_is_refused(node: CircleNode) -> None:

@@ -78,6 +78,22 @@ def test_a_folder_imports_only_what_its_arrows_allow(folder: str) -> None:
     assert wrong == []
 
 
+def test_every_module_can_be_the_first_to_be_imported() -> None:
+    """None needs another to have been loaded before it: none import each other."""
+    names = [name(path).removesuffix(".py").replace("/", ".") for path in modules("ledger")]
+    code = (
+        "import importlib, sys\n"
+        "for each in sys.argv[1:]:\n"
+        "    for loaded in [name for name in sys.modules if name.startswith('ledger')]:\n"
+        "        del sys.modules[loaded]\n"
+        "    importlib.import_module(each.removesuffix('.__init__'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *names], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_functions_fit_on_a_screen() -> None:
     long = [
         f"{name(path)}:{node.lineno} {node.name} has {lines_of(node)} lines"

@@ -38,7 +38,9 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
         {"kind": "accept", "peer": "00" * 32},
         {"kind": "accept", "peer": "00" * 32, "offer": "00" * 32},
         *({"kind": kind, "peer": "00" * 32} for kind in ("decline", "withdraw", "leave")),
-        {"kind": "give-up", "payment": "00" * 32},
+        {"kind": "give-up", "payments": ["00" * 32, "11" * 32]},
+        {"kind": "give-up", "payments": "no"},
+        {"kind": "give-up"},
     ],
     ids=lambda wish: json.dumps(wish)[:50],
 )

@@ -17,7 +17,7 @@ from client.cli.event_times import TIME, choose_occurrence, write_time
 from client.cli.event_words import occurrence_fields, tell_when
 from client.cli.parties import find_person
 from client.cli.run import Run
-from client.errors import AnswerInvalid, InputRefused
+from client.errors import InputRefused
 
 MINUTES_BYTES_MAX = 80_000
 URL_CHARACTERS_MAX = 2000
@@ -145,9 +145,7 @@ async def feed(run: Run, end: bool) -> Told:
     if end:
         await session.change("DELETE", "/api/v1/calendar/feed")
         return Told("Your address leads nowhere from now on.", {"feed": None, "week": None})
-    answer = await session.change("POST", "/api/v1/calendar/feed")
-    if answer is None:
-        raise AnswerInvalid("says nothing")
+    answer = await session.changed("POST", "/api/v1/calendar/feed")
     address = answer.text("feed", URL_CHARACTERS_MAX)
     week = answer.text("week", URL_CHARACTERS_MAX)
     told = (
@@ -165,8 +163,6 @@ async def zone(run: Run, zone: str) -> Told:
     Events keep their time on the clock when it changes.
     """
     session = await (await run.member()).session()
-    answer = await session.change("PUT", "/api/v1/calendar", {"zone": zone})
-    if answer is None:
-        raise AnswerInvalid("says nothing")
+    answer = await session.changed("PUT", "/api/v1/calendar", {"zone": zone})
     name = answer.text("zone", 64)
     return Told(f"The calendar goes by the clocks of {name}.", {"zone": name})

@@ -180,7 +180,7 @@ async def add(run: Run, title: str, begins: datetime, length: str, **given: Any)
         item["price"] = read_amount(given["price"], member.circle.unit)
     if given["host"] is not None:
         item["host"] = (await find_person(run, given["host"])).person
-    view = await calendar.make_event(await member.session(), member.person, item)
+    view = await calendar.make_event(await member.session(), item)
     return Told(
         f"It is in the calendar as number {view.number}, on {_tell_times(view)}.",
         {"event": view.number, "occurrences": [occurrence_fields(e) for e in view.occurrences]},

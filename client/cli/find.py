@@ -15,7 +15,7 @@ from client.cli.everything import write_new
 from client.cli.listing_words import tell_listing
 from client.cli.run import Run
 from client.cli.words import plain
-from client.directory import ListingView, listing_fields
+from client.directory import listing_fields
 from client.errors import InputRefused
 
 PAGE = 20
@@ -71,28 +71,20 @@ async def find(
 
 async def _show(run: Run, wanted: dict[str, str], most: int) -> Told:
     session = await (await run.member()).session()
-    asked, meant = wanted.get("words"), None
-    found: list[ListingView] = []
-    while True:
-        page = await directory.find(session, {**wanted, "limit": str(min(most, 200))})
-        found += page.listings
-        if page.words is not None:
-            meant = wanted["words"] = page.words
-        if page.following is None or len(found) >= most:
-            break
-        wanted["cursor"] = page.following
+    found = await directory.find(session, wanted, most)
     assert run.unit is not None, "a member's circle has a unit"
-    told = [tell_listing(each, run.unit) for each in found]
-    if meant is not None:
-        told.insert(0, f"Nothing was found for {plain(asked or '')}; this is for {plain(meant)}.")
-    if not found:
+    told = [tell_listing(each, run.unit) for each in found.listings]
+    if found.words is not None:
+        asked, meant = plain(wanted["words"]), plain(found.words)
+        told.insert(0, f"Nothing was found for {asked}; this is for {meant}.")
+    if not found.listings:
         told.append("Nothing was found. Fewer words find more; tally find alone shows the newest.")
-    elif page.following is not None:
+    elif found.more:
         told.append("There is more: add --all, or more words.")
     fields: dict[str, object] = {
-        "listings": [listing_fields(each) for each in found],
-        "words": meant,
-        "more": page.following is not None,
+        "listings": [listing_fields(each) for each in found.listings],
+        "words": found.words,
+        "more": found.more,
     }
     return Told("\n".join(told), fields)
 

@@ -6,8 +6,9 @@ from client.cli.words import amount, capital, plain
 from ledger.amount import Unit
 
 _CAME_BACK = {
-    "suspended": "{circle} takes no payments from this circle at the moment",
-    "limit": "the two circles' agreement had no room for as much at the moment",
+    "suspended": "a circle on the way takes no new payments at the moment",
+    "unheard": "a circle on the way had only just started; try again in a minute",
+    "limit": "an agreement on the way had no room for as much at the moment",
     "expired": "it did not get there in time",
     "seen": "it came by there before",
     "value": "it was less there than it had to be, as the rate changed meanwhile",

@@ -15,7 +15,8 @@ from client.cli.parties import find_person
 from client.cli.run import Run
 from client.cli.words import listed, plain, wrap
 from client.directory import PARTS, SIDES, ProfileView
-from client.errors import InputRefused
+from client.errors import InputRefused, NodeRefused
+from client.views import Person
 
 _SPOT = re.compile(r"(-?[0-9]{1,8}) *, *(-?[0-9]{1,8})", re.ASCII)
 _PART = click.Choice(PARTS)
@@ -41,16 +42,34 @@ async def profile(run: Run, who: str | None, show: Any, hide: Any, **given: str 
     """
     member = await run.member()
     session = await member.session()
-    person = member.person if who is None else (await find_person(run, who)).person
-    seen = await directory.profile(session, person)
+    other = None if who is None else await find_person(run, who)
+    person = member.person if other is None else other.person
     square = given.pop("square")
-    if show or hide or any(value is not None for value in given.values()):
+    is_change = bool(show or hide or any(value is not None for value in given.values()))
+    try:
+        seen = await directory.profile(session, person)
+    except NodeRefused as refused:
+        if other is None or refused.problem != "not-found":
+            raise
+        return _tell_nothing(other, is_change)
+    if is_change:
         if seen.shown is None:
-            raise InputRefused(f"What {plain(seen.name)} told is theirs to change.")
+            raise _not_ones_own(seen.name)
         changed = _changed(seen, square or "1000", given)
         changed["shown"] = sorted((set(seen.shown) | set(show)) - set(hide))
         seen = await directory.change_profile(session, person, changed)
     return Told(_tell(seen, own=who is None), {"profile": asdict(seen)})
+
+
+def _tell_nothing(other: Person, is_change: bool) -> Told:
+    name = other.name or other.handle or ""
+    if is_change:
+        raise _not_ones_own(name)
+    return Told(f"{plain(name)} shows nothing of themselves.", {"profile": None})
+
+
+def _not_ones_own(name: str) -> InputRefused:
+    return InputRefused(f"What {plain(name)} told is theirs to change.")
 
 
 def _changed(seen: ProfileView, side: str, given: dict[str, str | None]) -> dict[str, object]:

@@ -16,9 +16,6 @@ from client.demo.narrator import Narrator
 from client.demo.neighbourhood import ELM_STREET, raise_circle
 from client.demo.story import Story
 
-REPEAT_SECONDS = 15.0
-"""How long the demo may take to put away its nodes, before it is told again."""
-
 
 async def main(*, once: bool, as_json: bool) -> None:
     """Play the circles; then leave their nodes up until interrupted, unless ``once``.
@@ -26,20 +23,11 @@ async def main(*, once: bool, as_json: bool) -> None:
     ``as_json`` prints one JSON object of figures in place of the story, and implies ``once``.
     Raises DemoFailed; CancelledError when it was told to end before that.
     """
-    told = asyncio.Event()
+    task = asyncio.current_task()
+    assert task is not None, "this is run by one"
+    # Both, as whatever runs this in the background has Ctrl-C ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    played, waiting = asyncio.create_task(_play(once, as_json)), asyncio.create_task(told.wait())
-    await asyncio.wait((played, waiting), return_when=asyncio.FIRST_COMPLETED)
-    waiting.cancel()
-    while not played.done():
-        # Python 3.11 can lose a cancellation that comes just as what is waited for is done.
-        played.cancel()
-        await asyncio.wait((played,), timeout=REPEAT_SECONDS)
-    await played
-
-
-async def _play(once: bool, as_json: bool) -> None:
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
     narrator = Narrator(silent=as_json)
     began = time.monotonic()
     async with AsyncExitStack() as stack:

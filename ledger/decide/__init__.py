@@ -1,7 +1,7 @@
 """The decision function: given the state, an order and a time, what happens. Pure."""
 
 from ledger.decide.order import decide_order
-from ledger.decide.verdict import (
+from ledger.verdict import (
     Decision,
     Facts,
     KnownRequest,

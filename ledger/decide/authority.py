@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ledger.decide.verdict import Case
 from ledger.errors import (
     AccountClosed,
     AccountUnknown,
@@ -20,6 +19,7 @@ from ledger.errors import (
 )
 from ledger.orders import PAPER_PERSON
 from ledger.state import Account, Change, MarkSlip, PutDevice, PutMandate, State
+from ledger.verdict import Case
 
 WEEK_MS = 7 * 24 * 3600 * 1000
 

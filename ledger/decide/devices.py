@@ -16,11 +16,11 @@ from ledger.decide.authority import (
     require_officer,
 )
 from ledger.decide.members import check_key, check_person
-from ledger.decide.verdict import Case, Decision, Move
 from ledger.declarations import parse_enrolment
 from ledger.errors import DeviceNotFound, NotAuthorised, OrderInconsistent
 from ledger.orders import Enrol, Freeze, Revoke, Thaw, Veto
 from ledger.state import Device, PutDevice
+from ledger.verdict import Case, Decision, Move
 
 DEVICES_MAX = 16
 """No person has more devices in use than this."""

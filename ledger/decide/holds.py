@@ -16,7 +16,6 @@ from ledger.decide.authority import (
     require_officer,
 )
 from ledger.decide.limits import check_countable, check_limits
-from ledger.decide.verdict import Case, Decision, Move
 from ledger.errors import (
     HoldLocked,
     HoldUnknown,
@@ -37,6 +36,7 @@ from ledger.state import (
     PutHold,
     PutMandate,
 )
+from ledger.verdict import Case, Decision, Move
 
 DEFER_MS = 3 * 24 * 3600 * 1000
 """How long another circle has before a coordinator may free the payer."""
@@ -266,6 +266,6 @@ def decide_defer(case: Case, defer: Defer) -> Decision:
     moves = (Move(account.number, 0, -hold.amount), Move(SUSPENSE, 0, hold.amount))
     changes: tuple[Change, ...] = (
         PutHold(replace(hold, account=SUSPENSE)),
-        PutTransit(replace(transit, deferred=True)),
+        PutTransit(transit._replace(deferred=True)),
     )
     return Decision("defer", authority, moves, changes, exempt=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ledger.codec import AMOUNT_MAX
-from ledger.decide.verdict import Move
 from ledger.errors import CeilingExceeded, CreditLimitExceeded, LimitTooWide
 from ledger.state import State
+from ledger.verdict import Move
 
 
 def check_limits(state: State, moves: Sequence[Move]) -> None:

@@ -12,7 +12,6 @@ from ledger.decide.authority import (
     require_officer,
 )
 from ledger.decide.limits import check_countable, check_credit, check_limits
-from ledger.decide.verdict import Case, Decision, Move
 from ledger.declarations import parse_enrolment
 from ledger.errors import (
     AccountBusy,
@@ -46,6 +45,7 @@ from ledger.state import (
     PutOffice,
     State,
 )
+from ledger.verdict import Case, Decision, Move
 
 HOLDINGS_MAX = 64
 """No person holds more open accounts than this, and no account has more holders."""

@@ -12,7 +12,6 @@ from ledger.decide.authority import (
     require_officer,
 )
 from ledger.decide.limits import check_countable, check_limits
-from ledger.decide.verdict import Case, Decision, Move
 from ledger.errors import (
     EntryNotReversible,
     NotAuthorised,
@@ -32,6 +31,7 @@ from ledger.orders import (
     Sell,
 )
 from ledger.state import Account, Change, MarkRequest, MarkReversed
+from ledger.verdict import Case, Decision, Move
 
 REVERSIBLE = ("pay", "settle", "sell", "redeem", "levy", "payout")
 

@@ -13,7 +13,6 @@ from ledger.decide.authority import (
     require_officer,
 )
 from ledger.decide.members import check_person
-from ledger.decide.verdict import Case, Decision, Move
 from ledger.errors import InvalidAmount, MandateUnusable, NotAuthorised, OrderInconsistent
 from ledger.orders import (
     COMMUNITY,
@@ -33,6 +32,7 @@ from ledger.state import (
     PutOffice,
     PutRules,
 )
+from ledger.verdict import Case, Decision, Move
 
 MANDATES_MAX = 16
 """No account has more living mandates than this."""

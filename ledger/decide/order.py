@@ -25,7 +25,6 @@ from typing import Any
 
 from ledger import orders
 from ledger.decide import devices, holds, members, money, offices
-from ledger.decide.verdict import Case, Decision, Facts, Prior, Verdict, remember
 from ledger.declarations import parse_enrolment
 from ledger.errors import (
     DeviceUnusable,
@@ -42,6 +41,7 @@ from ledger.errors import (
 from ledger.federation.route import Route
 from ledger.orders import LIFETIME_MS_MAX, Enrol, Header, Join, Open, SignedOrder
 from ledger.state import State
+from ledger.verdict import Case, Decision, Facts, Prior, Verdict, remember
 
 _DECIDE: dict[type[Any], Callable[[Case, Any], Decision]] = {
     orders.Pay: money.decide_pay,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ledger.federation.link import (
     EndLinkHold,
     FederationChange,
@@ -65,14 +63,12 @@ class Draft:
         """Open a hold on a link."""
         link = self.link(hold.link)
         if hold.incoming:
-            link = replace(
-                link,
+            link = link._replace(
                 incoming=link.incoming + hold.amount,
                 incoming_count=link.incoming_count + 1,
             )
         else:
-            link = replace(
-                link,
+            link = link._replace(
                 outgoing=link.outgoing + hold.amount,
                 outgoing_count=link.outgoing_count + 1,
             )
@@ -83,17 +79,15 @@ class Draft:
         """Resolve a hold: into debt when it was committed, else into nothing."""
         link = self.link(hold.link)
         debt = hold.amount if committed else 0
-        link = replace(link, rounding=link.rounding + (hold.gain if committed else 0))
+        link = link._replace(rounding=link.rounding + (hold.gain if committed else 0))
         if hold.incoming:
-            link = replace(
-                link,
+            link = link._replace(
                 owed=link.owed + debt,
                 incoming=link.incoming - hold.amount,
                 incoming_count=link.incoming_count - 1,
             )
         else:
-            link = replace(
-                link,
+            link = link._replace(
                 owed=link.owed - debt,
                 outgoing=link.outgoing - hold.amount,
                 outgoing_count=link.outgoing_count - 1,

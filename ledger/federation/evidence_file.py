@@ -23,7 +23,22 @@ from ledger.federation.proof import EVIDENCE_BYTES_MAX
 MARK = "evidence/1"
 PIECES_MAX = 16
 FILE_BYTES_MAX = 16 * 2**20
+FRAME_BYTES = 64
+PIECE_FRAME_BYTES = 8
+"""What a file has around all pieces at most, and around each."""
 _WHAT = "evidence file"
+
+
+def choose_pieces(pieces: Sequence[bytes]) -> list[bytes]:
+    """Those that fit into one file, the first of them before the others."""
+    chosen: list[bytes] = []
+    room = FILE_BYTES_MAX - FRAME_BYTES
+    for piece in pieces:
+        size = len(to_base64url(piece)) + PIECE_FRAME_BYTES
+        if size <= room and len(chosen) < PIECES_MAX:
+            chosen.append(piece)
+            room -= size
+    return chosen
 
 
 def write_evidence_file(pieces: Sequence[bytes]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import replace
 
 from ledger.federation.agreement import link_id, worth_at_most
 from ledger.federation.draft import Draft
@@ -16,8 +15,10 @@ def find_fault(link: Link | None, unconfirmed: Set[bytes], amount: int, value: i
     of the reasons of a RELEASE, or None when it can."""
     if link is None:
         return "route"
-    if not link.takes_payments or link.id in unconfirmed:
+    if not link.takes_payments:
         return "suspended"
+    if link.id in unconfirmed:
+        return "unheard"
     terms = link.terms
     if amount > min(link.room_out, terms.hold_max) or link.outgoing_count >= terms.holds_max:
         return "limit"
@@ -42,7 +43,7 @@ def forward(draft: Draft, transit: Transit, way: Way, value: int) -> str | None:
     if key in draft.state.link_holds or transit.came_from == link.id:
         return "seen"
     draft.hold(make_hold(link, transit.payment, False, amount, draft.now))
-    draft.put_transit(replace(transit, outgoing=link.id))
+    draft.put_transit(transit._replace(outgoing=link.id))
     draft.send(link.id, Prepare(transit.header, amount, tuple(onward)))
     return None
 
@@ -57,6 +58,6 @@ def try_ways(draft: Draft, transit: Transit) -> bool:
         way = ways.pop(0)
         first = link_id(draft.state.circle, way[0][0])
         rest = tuple(each for each in ways if link_id(draft.state.circle, each[0][0]) != first)
-        if forward(draft, replace(transit, ways=rest), way, transit.most) is None:
+        if forward(draft, transit._replace(ways=rest), way, transit.most) is None:
             return True
     return False

@@ -7,7 +7,8 @@ the two numbers alone, whatever crossed on the way.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from ledger.federation.agreement import (
     Agreement,
@@ -40,8 +41,7 @@ class End:
     hash: bytes = FIRST
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(NamedTuple):
     """A link as ``circle`` keeps it. Amounts are in the link's unit.
 
     ``account`` is the mirror account in our ledger; ``agreement`` the wire form of ``terms``.
@@ -135,8 +135,7 @@ Way = tuple[tuple[bytes, int], ...]
 """The circles a payment goes through, and what the link to each carries, in that link's unit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transit:
+class Transit(NamedTuple):
     """A payment between circles, as one circle on its way knows it.
 
     ``incoming`` and ``outgoing`` are links' ids or b""; ``came_from`` the link that it came over
@@ -245,7 +244,7 @@ def next_message(link: Link, content: Content) -> tuple[Link, PutMessage]:
     seq = link.sent.seq + 1
     body = write_message(link.id, link.circle, link.peer, seq, link.sent.hash, content)
     return (
-        replace(link, sent=End(seq, message_hash(body))),
+        link._replace(sent=End(seq, message_hash(body))),
         PutMessage(link.id, True, seq, body, write_wire(body)),
     )
 

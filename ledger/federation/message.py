@@ -102,6 +102,7 @@ Content = Prepare | Commit | Release | Terms
 
 REASONS = (
     "suspended",
+    "unheard",
     "limit",
     "expired",
     "seen",
@@ -111,10 +112,11 @@ REASONS = (
     "payee",
     "given-up",
 )
-"""Why a creditor released: no payments are taken; a limit of this link or the next; too late, or
-too long ahead; the payment passed here before; less than it must be worth; no such link onward; the
-sealed part is not the header's; the decider will not have it, which is its decision; a coordinator
-let it go at the circle's own risk."""
+"""Why a creditor released: no payments are taken; the circle has started and was not told yet where
+the next link stands; a limit of this link or the next; too late, or too long ahead; the payment
+passed here before; less than it must be worth; no such link onward; the sealed part is not the
+header's; the decider will not have it, which is its decision; a coordinator let it go at the
+circle's own risk."""
 
 
 class Message(NamedTuple):

@@ -8,21 +8,19 @@ between circles").
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from ledger.decide.verdict import Decision, Move
 from ledger.errors import InvalidSignature, MalformedObject
 from ledger.federation import terms
 from ledger.federation.agreement import worth_at_least
 from ledger.federation.draft import Draft
 from ledger.federation.forward import forward, try_ways
-from ledger.federation.link import End, Link, LinkHold, Transit, make_hold, rounded, statement_of
+from ledger.federation.link import End, Link, LinkHold, Transit, make_hold, rounded
 from ledger.federation.message import (
     Commit,
     Prepare,
     Release,
-    Statement,
     encode_run,
     message_hash,
     read_message,
@@ -38,6 +36,7 @@ from ledger.federation.payment import (
 from ledger.federation.step import Step, freeze
 from ledger.orders import COMMUNITY, SUSPENSE
 from ledger.state import EndHold, State
+from ledger.verdict import Decision, Move
 
 
 class Keys(NamedTuple):
@@ -100,7 +99,7 @@ def receive(state: State, keys: Keys, received: Received, now: int) -> Step:
     if message.previous != link.received.hash:
         return _contradicted(state, link, "message", received, now)
     draft = Draft(state, now)
-    draft.took(replace(link, received=End(message.seq, hashed)), received.body, received.wire)
+    draft.took(link._replace(received=End(message.seq, hashed)), received.body, received.wire)
     match content:
         case Prepare():
             return _prepare(draft, keys, link.id, content, received)
@@ -206,20 +205,20 @@ def _decide(draft: Draft, keys: Keys, link_id: bytes, prepare: Prepare, received
         reason = "" if worth >= (known.most if known else header.arrive) else "value"
     if reason:
         if known is None and reason == "payee":
-            draft.put_transit(replace(transit, status="released", reason=reason))
+            draft.put_transit(transit._replace(status="released", reason=reason))
         draft.send(link_id, Release(payment, reason))
         return Step(changes=draft.changes())
     signature = sign_commit(payment, keys.decision_seed)
     draft.put(_owed_more(link, prepare.amount, worth if known else header.arrive))
     draft.send(link_id, Commit(payment, signature))
     if known is not None:
-        draft.put_transit(replace(known, collected=worth, commit=signature))
+        draft.put_transit(known._replace(collected=worth, commit=signature))
         moves = (Move(link.account, -worth), Move(SUSPENSE, worth))
         entry = Decision("relay", "peer", moves, exempt=True)
         return Step(entry, received.wire, (), draft.changes())
     assert received.payee is not None, "a payee without fault is there"
     draft.put_transit(
-        replace(transit, account=received.payee, status="committed", commit=signature)
+        transit._replace(account=received.payee, status="committed", commit=signature)
     )
     moves = (Move(link.account, -header.arrive), Move(received.payee, header.arrive))
     entry = Decision("arrive", "peer", moves)
@@ -229,7 +228,7 @@ def _decide(draft: Draft, keys: Keys, link_id: bytes, prepare: Prepare, received
 def _owed_more(link: Link, amount: int, booked: int) -> Link:
     """The peer owes ``amount`` more, for which ``booked`` of our minor units were booked."""
     gained = rounded(link.ours, amount, booked)
-    return replace(link, owed=link.owed + amount, rounding=link.rounding + gained)
+    return link._replace(owed=link.owed + amount, rounding=link.rounding + gained)
 
 
 def _can_be_paid(state: State, payee: int | None, arrive: int) -> bool:
@@ -259,9 +258,9 @@ def _commit(draft: Draft, link_id: bytes, commit: Commit, received: Received) ->
     except (InvalidSignature, MalformedObject):
         return _contradicted(draft.state, link, "commit", received, draft.now)
     draft.end(hold, committed=True)
-    known = replace(transit, sealed=b"", outgoing=b"", status="committed", commit=commit.signature)
+    known = transit._replace(sealed=b"", outgoing=b"", status="committed", commit=commit.signature)
     waits = not draft.can_send(transit.incoming)
-    draft.put_transit(replace(known, most=hold.value) if waits else replace(known, incoming=b""))
+    draft.put_transit(known._replace(most=hold.value) if waits else known._replace(incoming=b""))
     if transit.incoming and not waits:
         entry = _relay(draft, transit, hold, commit.signature)
     elif transit.mine:
@@ -331,16 +330,16 @@ def _release(draft: Draft, link_id: bytes, release: Release, received: Received)
         link = draft.state.links[link_id]
         return _contradicted(draft.state, link, "release", received, draft.now)
     draft.end(hold, committed=False)
-    transit = replace(transit, outgoing=b"", reason=release.reason)
+    transit = transit._replace(outgoing=b"", reason=release.reason)
     if transit.incoming:
         if draft.can_send(transit.incoming):
             transit = let_go(draft, transit)
-        draft.put_transit(replace(transit, sealed=b"", status="released"))
+        draft.put_transit(transit._replace(sealed=b"", status="released"))
         return Step(changes=draft.changes())
     in_time = draft.now < decode_header(transit.header).deadline
     if transit.hold and in_time and try_ways(draft, transit):
         return Step(changes=draft.changes())
-    draft.put_transit(replace(transit, sealed=b"", ways=(), status="released"))
+    draft.put_transit(transit._replace(sealed=b"", ways=(), status="released"))
     if transit.collected:  # it came in, and the first circle will not have it go out
         cleared = (Move(SUSPENSE, -transit.collected), Move(COMMUNITY, transit.collected))
         entry = Decision("relay", "peer", cleared, exempt=True)
@@ -357,38 +356,4 @@ def let_go(draft: Draft, transit: Transit) -> Transit:
     """Release what the circle before holds for us."""
     draft.end(draft.state.link_holds[transit.incoming, transit.payment], committed=False)
     draft.send(transit.incoming, Release(transit.payment, transit.reason))
-    return replace(transit, incoming=b"")
-
-
-# --- statements -----------------------------------------------------------------------------------
-
-
-def confirm(state: State, link_id: bytes, theirs: Statement, wire: bytes, now: int) -> Step:
-    """Take the peer's signed statement: it acknowledges our messages, and it must be as ours.
-
-    ``wire`` is [body, signature]. Of the same pair of numbers there is one truth; a peer that
-    knows of messages which we did not send knows a past that we have lost. One that has fewer of
-    ours than it had, and no fewer of its own than we know, is an old backup that lost nothing it
-    had said: it gets ours again.
-    """
-    link = state.links[link_id]
-    if theirs.link != link.id:
-        return Step(fault="it is about another link")
-    mine = statement_of(link)
-    we_are_low = link.circle == link.terms.low.circle
-    acked, said = theirs.low_seq, theirs.high_seq
-    if not we_are_low:
-        acked, said = said, acked
-    if acked > link.sent.seq:
-        return freeze(state, link, "past", wire, now)
-    same = (theirs.low_seq, theirs.high_seq) == (mine.low_seq, mine.high_seq)
-    if same and theirs != mine:
-        return freeze(state, link, "statement", wire, now)
-    if said < link.received.seq:  # it was overtaken on the way, or tells of less than it said
-        acked = max(acked, link.acked)
-    if acked == link.acked and not (same and link.agreed != wire):
-        return Step()
-    draft = Draft(state, now)
-    agreed = wire if same else link.agreed
-    draft.put(replace(link, acked=acked, agreed=agreed))
-    return Step(changes=draft.changes())
+    return transit._replace(incoming=b"")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from ledger.decide.verdict import Decision, Move
 from ledger.federation.draft import Draft
 from ledger.federation.receive import collect, let_go
 from ledger.federation.step import Step
 from ledger.federation.terms import tell_suspended
 from ledger.orders import COMMUNITY, SUSPENSE
 from ledger.state import State
+from ledger.verdict import Decision, Move
 
 
 def resume(state: State, link_id: bytes, wire: bytes, now: int) -> Step:
@@ -32,7 +30,7 @@ def resume(state: State, link_id: bytes, wire: bytes, now: int) -> Step:
         else:
             collected += collect(draft, transit, transit.commit).value
             advanced += transit.most
-            draft.put_transit(replace(transit, incoming=b""))
+            draft.put_transit(transit._replace(incoming=b""))
     if not advanced:
         return Step(changes=draft.changes())
     moves = [Move(account, -collected), Move(SUSPENSE, advanced)]

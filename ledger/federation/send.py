@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ledger.errors import RouteUnusable
 from ledger.federation.agreement import link_id, worth_at_most
 from ledger.federation.draft import Draft
@@ -103,5 +101,5 @@ def give_up(state: State, now: int, payment: bytes) -> Step:
         return Step(fault=UNHEARD)
     draft.end(state.link_holds[transit.incoming, payment], committed=False)
     draft.send(transit.incoming, Release(payment, "given-up"))
-    draft.put_transit(replace(transit, incoming=b""))
+    draft.put_transit(transit._replace(incoming=b""))
     return Step(changes=draft.changes())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
-from ledger.decide.verdict import Decision
 from ledger.federation.draft import Draft
 from ledger.federation.link import FederationChange, Link, PutEvidence
 from ledger.federation.message import Suspend
 from ledger.state import State
+from ledger.verdict import Decision
 
 UNHEARD = "the peer has not said since the last start where the link stands, or knows more than us"
 
@@ -58,6 +57,9 @@ def shut(state: State, link_id: bytes, now: int) -> Step:
 
 
 def _shut(draft: Draft, link: Link, status: str) -> None:
-    draft.put(replace(link, status=status))
-    if link.status == "open" and not link.left and draft.can_send(link.id):
-        draft.send(link.id, Suspend(1))
+    draft.put(link._replace(status=status))
+    if link.status == "open" and not link.left and status == "frozen":
+        if draft.can_send(link.id):
+            draft.send(link.id, Suspend(1))
+        else:
+            draft.put(draft.link(link.id)._replace(suspending=True))

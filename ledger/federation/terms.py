@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ledger import codec, keys
 from ledger.codec import AMOUNT_MAX, binary
-from ledger.decide.verdict import Decision, Move
 from ledger.errors import MalformedObject
 from ledger.federation.agreement import (
     AGREEMENT_BYTES_MAX,
@@ -32,6 +29,7 @@ from ledger.federation.message import (
 from ledger.federation.step import UNHEARD, Step
 from ledger.orders import FIRST_MEMBER, FIRST_MIRROR
 from ledger.state import PutAccount, State
+from ledger.verdict import Decision, Move
 
 _OFFER = codec.record(body=binary(1, AGREEMENT_BYTES_MAX), signature=binary(keys.SIGNATURE_BYTES))
 
@@ -47,13 +45,13 @@ def take(draft: Draft, link_id: bytes, content: Terms) -> Step:
     link = draft.link(link_id)
     match content:
         case Raise(owes_max):
-            draft.put(replace(link, may_owe=max(link.may_owe, owes_max)))
+            draft.put(link._replace(may_owe=max(link.may_owe, owes_max)))
         case Suspend(suspended):
-            draft.put(replace(link, peer_suspended=bool(suspended)))
+            draft.put(link._replace(peer_suspended=bool(suspended)))
         case Propose(body, signature):
             _check_proposal(link, decode_agreement(body))
             keys.verify(keys.AGREEMENT, body, signature, link.theirs.link)
-            draft.put(replace(link, offered=codec.encode((body, signature))))
+            draft.put(link._replace(offered=codec.encode((body, signature))))
         case Accept(agreement, signature):
             draft.put(_accepted(link, agreement, signature))
         case Withdraw(agreement):
@@ -61,7 +59,7 @@ def take(draft: Draft, link_id: bytes, content: Terms) -> Step:
                 _decline(draft, link)
         case Decline(agreement):
             if link.proposed and agreement == offer_id(link.proposed):
-                draft.put(replace(link, proposed=b""))
+                draft.put(link._replace(proposed=b""))
         case Leave(number):
             draft.put(_left(link, number))
     return Step(changes=draft.changes())
@@ -90,7 +88,7 @@ def _left(link: Link, number: int) -> Link:
 def _end(link: Link) -> Link:
     """Whatever was suspended is no more, once there is another agreement."""
     status = "open" if link.status == "suspended" else link.status
-    return replace(link, left=True, status=status, peer_suspended=False, suspending=False)
+    return link._replace(left=True, status=status, peer_suspended=False, suspending=False)
 
 
 def _check_proposal(link: Link, agreement: Agreement) -> None:
@@ -117,8 +115,7 @@ def _with_terms(link: Link, body: bytes, ours: bytes, theirs: bytes) -> Link:
     we_are_low = link.circle == link.terms.low.circle
     wire = join_agreement(body, *((ours, theirs) if we_are_low else (theirs, ours)))
     terms = open_agreement(wire)
-    return replace(
-        link,
+    return link._replace(
         agreement=wire,
         terms=terms,
         proposed=b"",
@@ -167,12 +164,12 @@ def suspend(state: State, link_id: bytes, suspended: bool, now: int) -> Step:
     if (link.standing == "suspended") == suspended:
         return Step(fault=f"the link is {link.standing}")
     if link.suspending and not suspended:
-        draft.put(replace(link, suspending=False))
+        draft.put(link._replace(suspending=False))
     elif draft.can_send(link_id):
-        draft.put(replace(link, status="suspended" if suspended else "open"))
+        draft.put(link._replace(status="suspended" if suspended else "open"))
         draft.send(link_id, Suspend(int(suspended)))
     elif suspended:
-        draft.put(replace(link, suspending=True))
+        draft.put(link._replace(suspending=True))
     else:
         return Step(fault=UNHEARD)
     return Step(changes=draft.changes())
@@ -181,8 +178,9 @@ def suspend(state: State, link_id: bytes, suspended: bool, now: int) -> Step:
 def tell_suspended(draft: Draft, link_id: bytes) -> None:
     """Tell a peer that is heard again what it could not be told."""
     link = draft.link(link_id)
-    if link.suspending and link.status == "open":
-        draft.put(replace(link, status="suspended", suspending=False))
+    if link.suspending and link.status in ("open", "frozen"):
+        status = "suspended" if link.status == "open" else link.status
+        draft.put(link._replace(status=status, suspending=False))
         draft.send(link_id, Suspend(1))
 
 
@@ -227,7 +225,7 @@ def allow(state: State, link_id: bytes, owes_max: int, now: int) -> Step:
         > AMOUNT_MAX
     ):
         return Step(fault=f"what may be owed would be over {AMOUNT_MAX}")
-    draft.put(replace(link, may_be_owed=owes_max))
+    draft.put(link._replace(may_be_owed=owes_max))
     draft.send(link_id, Raise(owes_max))
     return Step(changes=draft.changes())
 
@@ -246,7 +244,7 @@ def propose(state: State, link_id: bytes, agreement: Agreement, seed: bytes, now
     _check_proposal(link, agreement)
     body = encode_agreement(agreement)
     signature = sign_agreement(body, seed)
-    draft.put(replace(link, proposed=codec.encode((body, signature))))
+    draft.put(link._replace(proposed=codec.encode((body, signature))))
     draft.send(link_id, Propose(body, signature))
     return Step(changes=draft.changes())
 
@@ -293,5 +291,5 @@ def decline(state: State, link_id: bytes, now: int) -> Step:
 
 
 def _decline(draft: Draft, link: Link) -> None:
-    draft.put(replace(link, offered=b""))
+    draft.put(link._replace(offered=b""))
     draft.send(link.id, Decline(offer_id(link.offered)))

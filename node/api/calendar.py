@@ -17,7 +17,7 @@ from pydantic import Field
 from ledger.amount import Unit, UnitKind
 from ledger.codec import from_base64url, to_base64url
 from ledger.errors import MalformedObject
-from node.api.events import check_member
+from node.api.events import TAKE_PART
 from node.api.orders import Model
 from node.api.sessions import Session
 from node.calendar.events import (
@@ -32,11 +32,14 @@ from node.calendar.local_time import ZONE_CHARACTERS_MAX, read_zone, today, week
 from node.calendar.sheet import render_week
 from node.circle import Circle
 from node.connections import Reader
-from node.errors import CalendarZoneUnset, NotFound, NotPermitted, RequestInvalid
+from node.errors import CalendarZoneUnset, NotFound, RequestInvalid
 from node.http.page import render_page
 from node.http.reply import Context, Reply
+from node.people.standing import check_coordinator, check_member, member_condition
 
 FEED_EVENTS_MAX = 500
+FEED_PARTS_MAX = 1000
+"""VEVENTs: one for each event, and one for each of its occurrences that is told apart."""
 SHEET_OCCURRENCES_MAX = 500
 FEED_PAST_MS = 90 * 24 * 3600 * 1000
 """Feeds keep what was on for so long."""
@@ -92,8 +95,7 @@ async def get_calendar(state: Circle, session: Session) -> CalendarView:
 
 async def set_calendar(state: Circle, session: Session, body: CalendarItem) -> CalendarView:
     """Say which time zone the circle is in. Events keep their time on the wall."""
-    if not session.is_coordinator:
-        raise NotPermitted("coordinators", "say which time zone the circle is in")
+    check_coordinator(session, "say which time zone the circle is in")
     zone = await asyncio.to_thread(read_zone, body.zone)
     async with state.pool.acquire() as connection, connection.transaction():
         await set_circle_zone(connection, zone, state.clock())
@@ -107,7 +109,7 @@ async def make_feed(state: Circle, session: Session) -> FeedView:
     """
     token = secrets.token_bytes(32)
     async with state.pool.acquire() as connection:
-        await check_member(connection, session.person)
+        await check_member(connection, session.person, TAKE_PART)
         await connection.execute(
             """
             INSERT INTO calendar_feeds (person, token_hash, made) VALUES ($1, $2, $3)
@@ -147,10 +149,9 @@ async def _find_reader(connection: Reader, token: str) -> int:
     except MalformedObject:
         raise NotFound("feed at that address") from None
     person: int | None = await connection.fetchval(
-        """
-        SELECT person FROM calendar_feeds WHERE token_hash = $1 AND EXISTS (
-            SELECT FROM holders JOIN accounts ON number = account AND NOT closed
-            WHERE holders.person = calendar_feeds.person)
+        f"""
+        SELECT person FROM calendar_feeds
+        WHERE token_hash = $1 AND {member_condition("calendar_feeds.person")}
         """,
         token_hash,
     )
@@ -160,9 +161,12 @@ async def _find_reader(connection: Reader, token: str) -> int:
 
 
 async def _read_feed(state: Circle, connection: Reader, viewer: int) -> _Shown:
-    since = state.clock() - FEED_PAST_MS
+    now = state.clock()
     rows = await read_for_feed(
-        connection, viewer, since, FEED_EVENTS_MAX, public_only=viewer == NOBODY
+        *(connection, viewer, now - FEED_PAST_MS, now),
+        events_max=FEED_EVENTS_MAX,
+        parts_max=FEED_PARTS_MAX,
+        public_only=viewer == NOBODY,
     )
     zone = await read_circle_zone(connection) if rows else None
     return _Shown(state.writer.loaded.state.rules.name.decode(), rows, zone, _unit(state))

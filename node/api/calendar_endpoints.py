@@ -21,7 +21,13 @@ _OCCURRENCE = f"{_EVENTS}/{{event}}/occurrences/{{at}}"
 _NOT_CHANGED = {304: {ICALENDAR: str}}
 
 CALENDAR_ENDPOINTS: tuple[Endpoint, ...] = (
-    endpoint("GET", _EVENTS, events.list_events, tags=("calendar",), raises=(CalendarZoneUnset,)),
+    endpoint(
+        "GET",
+        _EVENTS,
+        events.list_events,
+        tags=("calendar",),
+        raises=(CalendarZoneUnset, NotPermitted),
+    ),
     endpoint(
         "POST",
         _EVENTS,
@@ -34,7 +40,7 @@ CALENDAR_ENDPOINTS: tuple[Endpoint, ...] = (
         f"{_EVENTS}/{{event}}",
         events.get_event,
         tags=("calendar",),
-        raises=(NotFound, CalendarZoneUnset),
+        raises=(NotFound, CalendarZoneUnset, NotPermitted),
     ),
     endpoint(
         "PATCH",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from node.api.bounds import Limit, Number
+from node.api.listings import SEE
 from node.api.sessions import Session
 from node.circle import Circle
 from node.connections import Reader
@@ -21,7 +22,7 @@ from node.directory.search import Viewer, Wanted, read_listing, read_viewer, sea
 from node.errors import NotYours
 from node.http.fields import Model
 from node.http.reply import Reply
-from node.people.standing import check_coordinator
+from node.people.standing import check_coordinator, check_reader
 from node.people.vetting import Naming
 from node.people.writing import Slug
 
@@ -80,6 +81,7 @@ async def print_directory(
     """
     sections, left = [], PRINTED_MAX
     async with state.pool.acquire() as connection:
+        await check_reader(connection, session, SEE)
         viewer = await read_viewer(connection, session, state.clock())
         for each in await read_categories(connection):
             if category in (None, each.category):
@@ -119,6 +121,7 @@ async def report_listing(
     """Complain of a listing to the coordinators. Whom it is about does not see it."""
     now = state.clock()
     async with state.pool.acquire() as connection, connection.transaction():
+        await check_reader(connection, session, SEE)
         viewer = await read_viewer(connection, session, now)
         seen = await read_listing(connection, viewer, listing)
         number = await add_report(

@@ -18,14 +18,14 @@ DIRECTORY_ENDPOINTS: tuple[Endpoint, ...] = (
         f"{V1}/people/{{person}}/profile",
         profiles.get_profile,
         tags=("people",),
-        raises=(NotFound,),
+        raises=(NotFound, NotPermitted),
     ),
     endpoint(
         "PUT",
         f"{V1}/people/{{person}}/profile",
         profiles.change_profile,
         tags=("people",),
-        raises=(NotPermitted,),
+        raises=(NotPermitted, PersonUnknown),
     ),
     endpoint(
         "GET",
@@ -135,6 +135,7 @@ DIRECTORY_ENDPOINTS: tuple[Endpoint, ...] = (
         raises=(
             PlaceMissing,
             RequestInvalid,
+            NotPermitted,
         ),
     ),
     endpoint(
@@ -144,6 +145,7 @@ DIRECTORY_ENDPOINTS: tuple[Endpoint, ...] = (
         tags=("directory",),
         raises=(
             NotPermitted,
+            PersonUnknown,
             TooMany,
             RequestInvalid,
         ),
@@ -153,7 +155,7 @@ DIRECTORY_ENDPOINTS: tuple[Endpoint, ...] = (
         f"{V1}/listings/{{listing}}",
         listings.get_listing,
         tags=("directory",),
-        raises=(NotFound,),
+        raises=(NotFound, NotPermitted),
     ),
     endpoint(
         "PUT",
@@ -190,6 +192,8 @@ DIRECTORY_ENDPOINTS: tuple[Endpoint, ...] = (
         tags=("directory",),
         raises=(
             NotFound,
+            NotPermitted,
+            PersonUnknown,
             TooMany,
         ),
     ),
@@ -206,6 +210,7 @@ DIRECTORY_ENDPOINTS: tuple[Endpoint, ...] = (
         directory.print_directory,
         tags=("directory",),
         produces={HTML: str},
+        raises=(NotPermitted,),
     ),
     endpoint(
         "GET",

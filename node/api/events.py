@@ -43,14 +43,17 @@ from node.calendar.events import (
 )
 from node.calendar.local_time import is_on_the_clock, today
 from node.calendar.repeats import DAYS_MAX, Repeats, parse_repeats
-from node.calendar.rsvps import fill_all_places
+from node.calendar.rsvps import fill_all_places, fill_if_on
 from node.circle import Circle
 from node.connections import Reader
 from node.errors import EventInvalid, NotPermitted, RequestInvalid
+from node.people.standing import check_coordinator, check_member, check_reader
 
 PAST_DAYS_MAX = 31
 """How long ago an event may have been that is entered afterwards, such as a meeting."""
 DEFAULT_DAYS = 14
+SEE = "see all of the calendar"
+TAKE_PART = "take part in the calendar"
 
 _Cursor = Annotated[str, Field(pattern="^[0-9]{12}-[0-9]{1,16}-[0-9]{12}$")]
 _MINUTE = "%Y%m%d%H%M"
@@ -69,6 +72,7 @@ async def list_events(
     Members see everything, also what is not public.
     """
     async with state.pool.acquire() as connection:
+        await check_reader(connection, session, SEE)
         zone = await read_circle_zone(connection)
         first, last = _read_span(from_, to, today(state.clock(), zone))
         rows = await read_between(
@@ -113,6 +117,7 @@ def _read_cursor(cursor: str) -> tuple[datetime, int, datetime]:
 async def get_event(state: Circle, session: Session, event: Number) -> Event:
     """An event with all its times."""
     async with state.pool.acquire() as connection:
+        await check_reader(connection, session, SEE)
         return await _read(connection, session, event)
 
 
@@ -131,14 +136,14 @@ async def make_event(state: Circle, session: Session, body: EventItem) -> Event:
     """
     now = state.clock()
     for_others = body.host is not None and body.host != session.person
-    if not session.is_coordinator and (body.kind != "social" or for_others):
-        raise NotPermitted("coordinators", "make trading days, meetings and events for others")
+    if body.kind != "social" or for_others:
+        check_coordinator(session, "make trading days, meetings and events for others")
     async with state.pool.acquire() as connection, connection.transaction():
         zone = await hold_circle_zone(connection)
         check_time(body.begins, zone, now)
         host = session.person if body.host is None else body.host
         for person in {session.person, host}:
-            await check_member(connection, person)
+            await check_member(connection, person, TAKE_PART)
         number = await insert_event(
             connection,
             _new_event(body, session.person, host),
@@ -179,21 +184,9 @@ def check_time(begins: datetime, zone: ZoneInfo, now: int) -> None:
         )
 
 
-async def check_member(connection: Reader, person: int) -> None:
-    """Raise NotPermitted for somebody who holds no open account."""
-    is_member = await connection.fetchval(
-        """
-        SELECT EXISTS (
-            SELECT FROM holders JOIN accounts ON number = account AND NOT closed WHERE person = $1)
-        """,
-        person,
-    )
-    if not is_member:
-        raise NotPermitted("members", "take part in the calendar")
-
-
-def check_host(row: asyncpg.Record, session: Session) -> None:
-    """Raise NotPermitted unless the event is one's own, or one is a coordinator."""
+async def check_host(connection: Reader, row: asyncpg.Record, session: Session) -> None:
+    """Raise NotPermitted unless the event is a member's own, or one is a coordinator."""
+    await check_reader(connection, session, TAKE_PART)
     if row["host"] != session.person and not session.is_coordinator:
         raise NotPermitted("its host and the coordinators", "change this event")
 
@@ -212,11 +205,10 @@ async def amend_event(state: Circle, session: Session, event: Number, body: Even
             raise RequestInvalid([f"body.{name}: leave it out if it is to stay as it is"])
     async with state.pool.acquire() as connection, connection.transaction():
         row = await lock_event(connection, event)
-        check_host(row, session)
+        await check_host(connection, row, session)
         if "host" in given and given["host"] != row["host"]:
-            if not session.is_coordinator:
-                raise NotPermitted("coordinators", "give an event to another host")
-            await check_member(connection, given["host"])
+            check_coordinator(session, "give an event to another host")
+            await check_member(connection, given["host"], TAKE_PART)
         await change_event(connection, row, given, now)
         if body.cancelled:
             await cancel_rest(connection, event, body.note, now)
@@ -233,7 +225,8 @@ async def amend_occurrence(
 ) -> Occurrence:
     """Move one occurrence to another time or place, cancel it, or take that back.
 
-    All who come or wait are to be told, with the note.
+    All who come or wait are to be told, with the note. Free places of what is on again go to those
+    who wait.
     """
     now, original = state.clock(), read_at(at)
     given: dict[str, Any] = body.model_dump(exclude_unset=True)
@@ -242,10 +235,12 @@ async def amend_occurrence(
             raise RequestInvalid([f"body.{name}: leave it out if it is to stay as it is"])
     async with state.pool.acquire() as connection, connection.transaction():
         zone = await hold_circle_zone(connection)
-        check_host(await lock_event(connection, event), session)
+        await check_host(connection, await lock_event(connection, event), session)
         if "begins" in given:
             given["begins"] = body.begins
             check_time(given["begins"], zone, now)
         await change_occurrence(connection, event, original, given, zone, now)
+        if given.get("cancelled") is False:
+            await fill_if_on(connection, event, original, now)
         row = await read_occurrence(connection, session.person, event, original)
         return render_occurrence(row, zone)

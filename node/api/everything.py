@@ -8,16 +8,16 @@ from node.api.bounds import Number
 from node.api.orders import Model
 from node.api.sessions import Session
 from node.circle import Circle
-from node.errors import NotYours
 from node.export import export_person
 from node.http.reply import Reply
+from node.people.standing import check_sight
 
 
 class Everything(Model):
     """A person's name, offices, accounts, devices, mandates, sessions, texts and statements.
 
-    Also what they told of themselves, offer and want; whom they blocked, for them alone;
-    what they host, and what they answered to events.
+    Also what they told of themselves, offer and want; for them alone, whom they blocked and of what
+    they complained; what they host, and what they answered to events.
     """
 
     person: int
@@ -44,8 +44,9 @@ class Everything(Model):
 
 
 async def get_everything(state: Circle, session: Session, person: Number) -> Reply:
-    """All that is held on a person, for themselves and for coordinators."""
-    if session.person != person and not session.is_coordinator:
-        raise NotYours("what is held on somebody else")
-    own = session.person == person
-    return Reply(await export_person(state.pool.acquire, person, with_blocks=own))
+    """All that is held on a person, for themselves and for coordinators.
+
+    These are not told whom they blocked, nor of what they complained.
+    """
+    check_sight(session, person, "what is held on somebody else")
+    return Reply(await export_person(state.pool.acquire, person, own=session.person == person))

@@ -26,10 +26,11 @@ from node.directory.search import (
 )
 from node.http.fields import Model
 from node.http.reply import Reply
-from node.people.standing import check_sight
+from node.people.standing import check_reader, check_sight
 from node.people.writing import Slug, Words
 
 JSON, CSV = "application/json", "text/csv"
+SEE = "see what others offer and want"
 CSV_LINES = 200
 """Lines of a CSV file that are in memory at once."""
 
@@ -90,6 +91,7 @@ async def find_listings(
     """
     wanted = Wanted(words, category, kind, form, near)
     async with state.pool.acquire() as connection:
+        await check_reader(connection, session, SEE)
         viewer = await read_viewer(connection, session, state.clock())
         if format_ == "json":
             page = await search(connection, viewer, wanted, cursor, limit)
@@ -115,6 +117,7 @@ async def list_own_listings(state: Circle, session: Session, person: Number) -> 
 async def get_listing(state: Circle, session: Session, listing: Number) -> Listing:
     """One listing."""
     async with state.pool.acquire() as connection:
+        await check_reader(connection, session, SEE)
         viewer = await read_viewer(connection, session, state.clock())
         return await read_listing(connection, viewer, listing)
 

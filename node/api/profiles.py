@@ -53,8 +53,8 @@ def today(state: Circle) -> date:
 async def get_profile(state: Circle, session: Session, person: Number) -> Profile:
     """A member, as far as they show themselves to the caller.
 
-    They themselves and the coordinators see all of it. Where one of the two blocked the other, it
-    is as if the member showed nothing.
+    They themselves and the coordinators see all of it. Who shows nothing, or has a block with the
+    caller, either way, is not there for them.
     """
     async with state.pool.acquire() as connection:
         return await read_profile(connection, session, person, today(state))

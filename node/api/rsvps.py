@@ -14,7 +14,7 @@ from node.api.event_models import (
     render_occurrence,
     render_replier,
 )
-from node.api.events import check_member
+from node.api.events import SEE, TAKE_PART
 from node.api.orders import Model
 from node.api.sessions import Session
 from node.calendar.events import read_circle_zone, read_occurrence
@@ -22,6 +22,7 @@ from node.calendar.local_time import write_local
 from node.calendar.rsvps import Answer, answer, read_answers, read_due
 from node.circle import Circle
 from node.errors import NotPermitted, RequestInvalid
+from node.people.standing import check_coordinator, check_member, check_reader
 
 AHEAD_MS = 14 * 24 * 3600 * 1000
 REMINDERS_MAX = 200
@@ -58,11 +59,11 @@ async def reply_to_event(
     enter the answer of a member who told them.
     """
     person = session.person if body.person is None else body.person
-    if person != session.person and not session.is_coordinator:
-        raise NotPermitted("coordinators", "answer for somebody else")
+    if person != session.person:
+        check_coordinator(session, "answer for somebody else")
     given, original = _read_answer(body), read_at(at)
     async with state.pool.acquire() as connection, connection.transaction():
-        await check_member(connection, person)
+        await check_member(connection, person, TAKE_PART)
         await answer(
             connection,
             *(event, original, person, given),
@@ -99,6 +100,7 @@ async def list_rsvps(
     """
     original = read_at(at)
     async with state.pool.acquire() as connection:
+        await check_reader(connection, session, SEE)
         row = await read_occurrence(connection, session.person, event, original)
         sees_all = row["host"] == session.person or session.is_coordinator
         if not sees_all and row["answer"] != "yes":

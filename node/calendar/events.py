@@ -131,8 +131,8 @@ async def _check_room(connection: Reader, person: int, now: int, events_max: int
         raise TooManyEvents(events_max)
 
 
-_SEEN_BY = """
-    SELECT event, original, begins, starts, moved, cancelled, note,
+_COLUMNS = """
+    event, original, begins, starts, moved, cancelled, note,
         COALESCE(occurrences.place, events.place) AS place, events.place AS usual_place,
         key, kind, title, words, access, public,
         capacity, price, duration, repeats, sequence, changed, host,
@@ -142,10 +142,13 @@ _SEEN_BY = """
         (SELECT count(*) FROM rsvps WHERE rsvps.event = occurrences.event
             AND rsvps.original = occurrences.original AND answer = 'waiting')::integer AS waiting,
         mine.answer, mine.guests, mine.lift_offered, mine.lift_wanted
-    FROM occurrences JOIN events ON events.number = event
+"""
+_SOURCES = """
+    occurrences JOIN events ON events.number = event
         LEFT JOIN people ON people.person = host
         LEFT JOIN (SELECT * FROM rsvps WHERE person = $1) AS mine USING (event, original)
 """
+_SEEN_BY = f"SELECT {_COLUMNS} FROM {_SOURCES}"
 
 
 async def read_between(
@@ -289,26 +292,55 @@ async def change_occurrence(
     await _tell(connection, number, [original], kind, now)
 
 
+# What is not as the rule has it, of occurrences.
+_APART = "(moved OR cancelled OR note <> '' OR begins <> original)"
+# ``parts`` counts the VEVENTs of an event and of all that go before it: at most, as an occurrence
+# that is apart may be answered too.
+_FOR_FEED = f"""
+    WITH answered AS (
+        SELECT event AS number, count(*) AS answers FROM rsvps WHERE person = $1 GROUP BY event
+    ), kept AS (
+        SELECT number AS kept, first_one, last_one, all_cancelled, sum(
+            CASE WHEN all_cancelled OR repeats IS NULL THEN 1
+                ELSE 1 + apart + coalesce(answers, 0) END
+        ) OVER (ORDER BY next_one, latest DESC, number) AS parts
+        FROM events LEFT JOIN answered USING (number) JOIN LATERAL (
+            SELECT min(original) AS first_one, max(original) AS last_one,
+                min(starts) FILTER (WHERE starts >= $3) AS next_one, max(starts) AS latest,
+                bool_and(cancelled) AS all_cancelled, count(*) FILTER (WHERE {_APART}) AS apart
+            FROM occurrences WHERE event = number OFFSET 0
+        ) AS told ON true
+        WHERE (public OR NOT $4)
+            AND number IN (SELECT event FROM occurrences WHERE starts >= $2)
+        ORDER BY parts LIMIT $5
+    )
+    SELECT {_COLUMNS}, all_cancelled FROM {_SOURCES} JOIN kept ON kept = event
+    WHERE parts <= $6 AND (
+        original IN (first_one, last_one)
+        OR NOT all_cancelled AND ({_APART} OR mine.answer IS NOT NULL)
+    )
+    ORDER BY event, original
+"""
+
+
 async def read_for_feed(
-    connection: Reader, viewer: int, since: int, limit: int, *, public_only: bool
+    connection: Reader,
+    viewer: int,
+    since: int,
+    now: int,
+    *,
+    events_max: int,
+    parts_max: int,
+    public_only: bool,
 ) -> list[asyncpg.Record]:
-    """What a feed says, by event: of the newest ``limit`` events that are on since then, all that
-    is not as the rule has it, and the first and the last."""
+    """What a feed says, by event: the first and the last occurrence, and all that is not as the
+    rule has it, unless all is cancelled.
+
+    It is of the events that are on ``since`` then, the next one first, and after those that are to
+    come the latest one; of so many of them as are told in ``parts_max`` VEVENTs.
+    """
     return await connection.fetch(
-        _SEEN_BY
-        + """
-        WHERE event IN (
-            SELECT number FROM events WHERE (public OR NOT $3)
-                AND EXISTS (SELECT FROM occurrences WHERE event = number AND starts >= $2)
-            ORDER BY number DESC LIMIT $4
-        ) AND (
-            moved OR cancelled OR note <> '' OR begins <> original OR mine.answer IS NOT NULL
-            OR original = (SELECT min(original) FROM occurrences AS o WHERE o.event = events.number)
-            OR original = (SELECT max(original) FROM occurrences AS o WHERE o.event = events.number)
-        )
-        ORDER BY event, original
-        """,
-        *(viewer, since, public_only, limit),
+        _FOR_FEED, *(viewer, since, now, public_only, events_max, parts_max)
     )
 
 

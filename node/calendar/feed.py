@@ -1,8 +1,8 @@
 """The calendar as iCalendar (RFC 5545), for the calendars that people already have.
 
 A repeated event is one VEVENT with its rule, in local time with its VTIMEZONE; an occurrence that
-is elsewhere, cancelled or answered is another of the same UID, with a RECURRENCE-ID. Nothing in it
-depends on when it is asked for.
+is elsewhere, cancelled or answered is another of the same UID, with a RECURRENCE-ID. One that is
+cancelled whole is the one VEVENT. What it says of an event does not depend on when it is asked for.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -23,6 +24,7 @@ from node.calendar.zone_component import describe_zone
 PRODUCT = "-//Tallystick//Calendar//EN"
 REFRESH = timedelta(hours=1)
 
+_Row = asyncpg.Record | dict[str, Any]
 _OWN_WORDS = {"yes": "You said yes", "no": "You said no", "waiting": "You wait for a place"}
 
 
@@ -31,7 +33,8 @@ def render_feed(
 ) -> bytes:
     """The feed of these occurrences, which come by event. Without any there need be no zone.
 
-    Of an event that repeats, the first and the last must be there, and all that differ.
+    Of an event that repeats, the first and the last must be there, and all that differ; where all
+    are cancelled, those two are enough.
     """
     calendar = Calendar()
     calendar.add("version", "2.0")
@@ -53,14 +56,17 @@ def render_feed(
 def _components(rows: list[asyncpg.Record], zone: ZoneInfo, unit: Unit) -> list[Component]:
     if rows[0]["repeats"] is None:
         return [_component(rows[0], zone, unit)]
-    master = _component(rows[0], zone, unit, is_rule=True)
+    # Why it is cancelled whole was said last of what would be last.
+    whole = {**rows[0], "note": rows[-1]["note"]}
+    master = _component(whole, zone, unit, is_rule=True)
     until = datetime.fromtimestamp(moment_of(rows[-1]["original"], zone) / 1000, UTC)
     rule = vRecur.from_ical(rows[0]["repeats"])
     rule["UNTIL"] = [until]
     master.add("rrule", rule)
-    apart = [row for row in rows if _is_apart(row)]
-    changed = []
-    for row in apart:
+    changed: list[Component] = []
+    if rows[0]["all_cancelled"]:
+        return [master]
+    for row in filter(_is_apart, rows):
         component = _component(row, zone, unit)
         component.add("recurrence-id", row["original"].replace(tzinfo=zone))
         changed.append(component)
@@ -72,9 +78,7 @@ def _is_apart(row: asyncpg.Record) -> bool:
     return bool(is_elsewhere or row["cancelled"] or row["note"] or row["answer"])
 
 
-def _component(
-    row: asyncpg.Record, zone: ZoneInfo, unit: Unit, *, is_rule: bool = False
-) -> Component:
+def _component(row: _Row, zone: ZoneInfo, unit: Unit, *, is_rule: bool = False) -> Component:
     """One VEVENT: of an occurrence as it is, or of the rule that all others follow."""
     component = Component()
     changed = datetime.fromtimestamp(row["changed"] // 1000, UTC)
@@ -93,21 +97,20 @@ def _component(
     if told := _describe(row, unit, is_rule):
         component.add("description", "\n".join(told))
     component.add("class", "PUBLIC" if row["public"] else "PRIVATE")
-    is_off = row["cancelled"] and not is_rule
+    is_off = row["all_cancelled"] if is_rule else row["cancelled"]
     component.add("status", "CANCELLED" if is_off else "CONFIRMED")
     comes = row["answer"] == "yes" and not is_rule
     component.add("transp", "OPAQUE" if comes and not is_off else "TRANSPARENT")
     return component
 
 
-def _describe(row: asyncpg.Record, unit: Unit, is_rule: bool) -> list[str]:
+def _describe(row: _Row, unit: Unit, is_rule: bool) -> list[str]:
     told = []
-    if not is_rule:
-        if row["answer"] is not None:
-            guests = f", with {row['guests']} more" if row["guests"] else ""
-            told.append(f"{_OWN_WORDS[row['answer']]}{guests}.")
-        if row["note"]:
-            told.append(row["note"])
+    if row["answer"] is not None and not is_rule:
+        guests = f", with {row['guests']} more" if row["guests"] else ""
+        told.append(f"{_OWN_WORDS[row['answer']]}{guests}.")
+    if row["note"] and (row["all_cancelled"] or not is_rule):
+        told.append(row["note"])
     if row["words"]:
         told.append(row["words"])
     if row["access"]:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from node.calendar.local_time import write_local
 from node.calendar.rsvps import refill
-from node.connections import Reader
+from node.connections import Acquire, Reader
 
 ROWS = 200
-
-
-Acquire = Callable[[], AbstractAsyncContextManager[Reader]]
-"""Gives a connection for as long as a page takes."""
 
 
 async def hosted_events(

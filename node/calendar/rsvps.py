@@ -174,15 +174,20 @@ async def fill_all_places(connection: Reader, number: int, capacity: int | None,
         await fill_places(connection, number, row["original"], capacity, now)
 
 
+async def fill_if_on(connection: Reader, number: int, original: datetime, now: int) -> None:
+    """The same for one occurrence, unless it is cancelled or over."""
+    try:
+        capacity = await _lock_occurrence(connection, number, original, now)
+    except (EventOver, NotFound):
+        return
+    await fill_places(connection, number, original, capacity, now)
+
+
 async def refill(connection: Reader, freed: Sequence[tuple[int, datetime]]) -> None:
     """The same for occurrences at which an answer was taken away, by the log's own clock."""
     now = await connection.fetchval("SELECT log_time FROM head")
     for number, original in sorted(freed):
-        try:
-            capacity = await _lock_occurrence(connection, number, original, now)
-        except (EventOver, NotFound):
-            continue
-        await fill_places(connection, number, original, capacity, now)
+        await fill_if_on(connection, number, original, now)
 
 
 async def read_answers(

@@ -79,7 +79,18 @@ MESSAGE: Table = (
     ("content", octets(1, 2600)),
 )
 REASON = word(
-    *("suspended", "limit", "expired", "seen", "value", "route", "sealed", "payee", "given-up"),
+    *(
+        "suspended",
+        "unheard",
+        "limit",
+        "expired",
+        "seen",
+        "value",
+        "route",
+        "sealed",
+        "payee",
+        "given-up",
+    ),
 )
 CONTENTS: dict[str, Table] = {
     "prepare": (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from node.connections import Reader
 from node.errors import RequestInvalid, TooMany
 from node.http.fields import Model
-from node.people.vetting import Naming
+from node.people.vetting import POSITION_USUAL, Naming
 
 CATEGORIES_MAX = 100
 OTHER = "other"
@@ -33,12 +33,11 @@ async def put_category(connection: Reader, category: str, naming: Naming) -> Non
     await connection.execute("LOCK TABLE categories IN SHARE ROW EXCLUSIVE MODE")
     await connection.execute(
         """
-        INSERT INTO categories VALUES ($1, $2, $3)
-        ON CONFLICT (category) DO UPDATE SET name = excluded.name, position = excluded.position
+        INSERT INTO categories VALUES ($1, $2, coalesce($3::integer, $4))
+        ON CONFLICT (category) DO UPDATE
+        SET name = $2, position = coalesce($3, categories.position)
         """,
-        category,
-        naming.name,
-        naming.position,
+        *(category, naming.name, naming.position, POSITION_USUAL),
     )
     if len(await read_categories(connection)) > CATEGORIES_MAX:
         raise TooMany("categories", CATEGORIES_MAX)

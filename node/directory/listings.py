@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import asyncpg
 
 from node.api.sessions import Session
@@ -9,23 +12,21 @@ from node.connections import Reader
 from node.directory.expiry import DAY_MS
 from node.directory.listing import LISTINGS_MAX, ListingItem, NewListing
 from node.errors import NotFound, RequestInvalid, TooMany
-from node.people.standing import check_owner
+from node.people.standing import check_owner, hold_person
 
 
 async def add_listing(connection: Reader, session: Session, item: NewListing, now: int) -> int:
     """Add a listing and return its number. Inside a transaction; ``now`` in Unix milliseconds.
 
-    Raises NotPermitted, TooMany, RequestInvalid.
+    Raises NotPermitted, PersonUnknown, TooMany, RequestInvalid.
     """
     person = session.person if item.person is None else item.person
     await check_owner(connection, session, person, "change what they offer and want")
-    await connection.execute(
-        "SELECT FROM people WHERE person = $1 FOR NO KEY UPDATE", person
-    )  # so that two listings of one person are counted one after another
+    await hold_person(connection, person)  # their listings are counted one after another
     held = await connection.fetchval("SELECT count(*) FROM listings WHERE person = $1", person)
     if held >= LISTINGS_MAX:
         raise TooMany("listings of this member", LISTINGS_MAX)
-    try:
+    with _category_of(item):
         listing: int = await connection.fetchval(
             """
             INSERT INTO listings (person, entered_by, kind, form, category, title, body, price,
@@ -42,8 +43,6 @@ async def add_listing(connection: Reader, session: Session, item: NewListing, no
             item.days,
             now + item.days * DAY_MS,
         )
-    except asyncpg.ForeignKeyViolationError:
-        raise _unknown_category(item.category) from None
     return listing
 
 
@@ -52,7 +51,7 @@ async def change_listing(
 ) -> None:
     """Write a listing anew; it lasts from now on. Raises NotFound, NotPermitted, RequestInvalid."""
     await _check_author(connection, session, listing)
-    try:
+    with _category_of(item):
         await connection.execute(
             """
             UPDATE listings SET kind = $2, form = $3, category = $4, title = $5, body = $6,
@@ -64,18 +63,23 @@ async def change_listing(
             item.days,
             now + item.days * DAY_MS,
         )
-    except asyncpg.ForeignKeyViolationError:
-        raise _unknown_category(item.category) from None
 
 
 def _written(item: ListingItem) -> tuple[str | int | None, ...]:
     return (item.kind, item.form, item.category, item.title, item.text, item.price, item.cash)
 
 
-def _unknown_category(category: str) -> RequestInvalid:
-    return RequestInvalid(
-        [f"body.category: there is no category {category} here; /api/v1/categories lists them"]
-    )
+@contextmanager
+def _category_of(item: ListingItem) -> Iterator[None]:
+    """Raise RequestInvalid where the database refuses a listing because its category is none."""
+    try:
+        yield
+    except asyncpg.ForeignKeyViolationError as error:
+        if error.constraint_name != "listings_category_fkey":
+            raise
+        here = "here; /api/v1/categories lists them"
+        told = f"body.category: there is no category {item.category} {here}"
+        raise RequestInvalid([told]) from None
 
 
 async def renew_listing(connection: Reader, session: Session, listing: int, now: int) -> None:

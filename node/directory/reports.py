@@ -8,6 +8,7 @@ from node.api.sessions import Session
 from node.connections import Reader
 from node.errors import NotFound, TooMany
 from node.http.fields import Model
+from node.people.standing import hold_person
 from node.people.writing import Prose
 
 OPEN_MAX = 20
@@ -45,10 +46,11 @@ class Report(Model):
 async def add_report(
     connection: Reader, session: Session, listing: int, title: str, about: int, text: str, now: int
 ) -> int:
-    """Keep a complaint and return its number. Inside a transaction. Raises TooMany."""
-    await connection.execute(
-        "SELECT FROM people WHERE person = $1 FOR NO KEY UPDATE", session.person
-    )  # so that two complaints of one person are counted one after another
+    """Keep a complaint and return its number, inside a transaction.
+
+    Raises TooMany, PersonUnknown.
+    """
+    await hold_person(connection, session.person)  # their complaints are counted one by one
     waiting = await connection.fetchval(
         "SELECT count(*) FROM reports WHERE by = $1 AND closed IS NULL", session.person
     )

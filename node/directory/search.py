@@ -22,6 +22,7 @@ from node.directory.listing import REMIND_MS, Form, Kind, Listing
 from node.directory.spelling import WORDS_MAX, likely_words
 from node.errors import NotFound, PlaceMissing, RequestInvalid
 from node.people.blocks import read_hidden
+from node.people.standing import member_condition
 
 NEAR_MAX = 100_000
 Near = Annotated[int, Field(ge=100, le=NEAR_MAX, description="metres from the caller's place")]
@@ -92,15 +93,13 @@ _SHOWN = """
         LEFT JOIN people AS scribes ON scribes.person = found.entered_by
 """
 # Whose listings are shown: members', and not those who are hidden from the viewer.
-_OPEN = """
-    EXISTS (
-        SELECT FROM holders JOIN accounts ON number = account AND NOT closed
-        WHERE holders.person = listings.person
-    )
-"""
+_OPEN = member_condition("listings.person")
+# All of a listing but what it is found by, which is as long again.
+_LISTING = """id, person, entered_by, kind, form, category, title, body, price, cash, made, days,
+            expires, easting, northing"""
 _NEWEST_FIRST = f"""
     WITH found AS (
-        SELECT * FROM listings
+        SELECT {_LISTING} FROM listings
         WHERE id < $4 AND id >= $5 AND expires > $2 AND person <> ALL($3::bigint[]) AND {_OPEN}
         ORDER BY id DESC LIMIT $6
     ) {_SHOWN} ORDER BY id DESC
@@ -109,36 +108,41 @@ _NEWEST_FIRST = f"""
 # instead, which it takes for cheap and which reads the whole directory for a word that is rare.
 _NEWEST_WITH_WORDS = f"""
     WITH found AS (
-        SELECT * FROM listings
+        SELECT {_LISTING} FROM listings
         WHERE words @@ $7::tsquery AND id + 0 < $4 AND id + 0 >= $5
             AND expires > $2 AND person <> ALL($3::bigint[]) AND {_OPEN}
         ORDER BY id + 0 DESC LIMIT $6
     ) {_SHOWN} ORDER BY id DESC
 """
-_NEAREST_FIRST = f"""
+
+
+def _nearest_sql(condition: str, order: str) -> str:
+    """What is within $6 metres of the spot ($4, $5), after the one that is ``far`` $7 and is $8."""
+    return f"""
     WITH found AS (
-        SELECT *, (easting - $4::bigint) * (easting - $4::bigint)
+        SELECT {_LISTING}, (easting - $4::bigint) * (easting - $4::bigint)
             + (northing - $5::bigint) * (northing - $5::bigint) AS far
         FROM listings
-        WHERE easting IS NOT NULL
+        WHERE easting IS NOT NULL AND {condition}
             AND point(easting, northing) <@ circle(point($4::bigint, $5::bigint), $6::bigint)
             AND ((easting - $4::bigint) * (easting - $4::bigint)
                 + (northing - $5::bigint) * (northing - $5::bigint), id) > ($7::bigint, $8::bigint)
             AND expires > $2 AND person <> ALL($3::bigint[]) AND {_OPEN}
-        ORDER BY point(easting, northing) <-> point($4::bigint, $5::bigint), id LIMIT $9
+        ORDER BY {order}, id LIMIT $9
     ) {_SHOWN} ORDER BY far, id
 """
+
+
+_NEAREST_FIRST = _nearest_sql("true", "point(easting, northing) <-> point($4::bigint, $5::bigint)")
 # By words the rows that have them are sorted: walking outwards would read all that is on the way.
-_NEAREST_WITH_WORDS = _NEAREST_FIRST.replace(
-    "WHERE easting IS", "WHERE words @@ $10::tsquery AND easting IS"
-).replace("ORDER BY point(easting, northing) <-> point($4::bigint, $5::bigint)", "ORDER BY far")
+_NEAREST_WITH_WORDS = _nearest_sql("words @@ $10::tsquery", "far")
 _OF_PERSON = f"""
-    WITH found AS (SELECT * FROM listings WHERE person = $2)
+    WITH found AS (SELECT {_LISTING} FROM listings WHERE person = $2)
     {_SHOWN} ORDER BY id DESC
 """
 _ONE = f"""
     WITH found AS (
-        SELECT * FROM listings WHERE id = $2 AND (
+        SELECT {_LISTING} FROM listings WHERE id = $2 AND (
             person = $5 OR $6 OR expires > $3 AND person <> ALL($4::bigint[]) AND {_OPEN}
         )
     ) {_SHOWN}

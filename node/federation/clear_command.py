@@ -15,17 +15,18 @@ from typing import Any
 import click
 
 from ledger.federation.gossip_store import Store
-from node.circle import is_served, reading, wall_clock
-from node.config import Config, read_config
+from node.circle import is_served, wall_clock
+from node.config import Config
 from node.connections import Connection
+from node.federation.loading import read_links
+from node.federation.standing import own_identity, with_circle
 from node.federation.survey import SECONDS_MAX, Found, Survey, gather, link_keys, survey
 from node.federation.wishes import ask
 from node.gossip.nearby import ask_nearby
 from node.gossip.records import restore_store
 from node.gossip.routes import Directory
-from node.loading import load
 from node.outbound import outbound
-from node.running import DIRECTORY, run
+from node.running import DIRECTORY
 
 ASKED_SECONDS_MAX = SECONDS_MAX + 30.0
 GONE_ROUND_SECONDS_MAX = 60.0
@@ -39,10 +40,14 @@ HEARSAY = (
 )
 BACK = {
     "suspended": "a circle on the way takes no new payments at the moment",
+    "unheard": "a circle on the way had only just started; try again in a minute",
     "limit": "a link on the way has no room for it",
     "expired": "it took too long",
     "value": "a circle on the way counts at another rate than it says",
     "route": "two circles on the way have no agreement any more",
+    "seen": "a circle on the way had it before",
+    "sealed": "a circle on the way got it incomplete",
+    "payee": "this circle itself did not take it back",
     "given-up": "a circle on the way gave it up",
 }
 
@@ -63,12 +68,7 @@ def clear(directory: Path, look: bool, now: bool) -> None:
     if look == now:
         raise click.UsageError("Say --dry-run to see what could be cleared, or --now to clear it.")
 
-    async def job() -> None:
-        config = read_config(directory)
-        async with reading(config) as connection:
-            await (_clear_now(config, connection) if now else _look(config, connection))
-
-    run(job)
+    with_circle(directory, _clear_now if now else _look)
 
 
 # --- names ----------------------------------------------------------------------------------------
@@ -102,9 +102,9 @@ class _Names:
 
 
 async def _look(config: Config, connection: Connection) -> None:
-    loaded = await load(connection)
-    own, links = loaded.state.circle, loaded.links.values()
-    store = await restore_store(connection, own, ())
+    _, certificate, _ = await own_identity(connection)
+    links = (await read_links(connection, certificate.circle)).values()
+    store = await restore_store(connection, certificate.circle, ())
     async with outbound(config.address, seconds=SECONDS_MAX) as session:
         told = await ask_nearby(session, links, link_keys(store, links))
     found = survey(gather(store, links, wall_clock(), {}, told))
@@ -184,8 +184,9 @@ async def _clear_now(config: Config, connection: Connection) -> None:
         begun = json.loads(answer)
     except ValueError:  # why not, in a sentence
         sys.exit(answer)
-    own = (await load(connection)).state.circle
-    names = await _read_names(connection, await restore_store(connection, own, ()))
+    _, certificate, _ = await own_identity(connection)
+    store = await restore_store(connection, certificate.circle, ())
+    names = await _read_names(connection, store)
     if not begun["payments"]:
         _tell_idle([bytes.fromhex(circle) for circle in begun["proposers"]], names)
         return

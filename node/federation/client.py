@@ -14,7 +14,7 @@ from ledger.federation.agreement import Party
 from node.errors import JsonInvalid, PeerRefused
 from node.federation.agreements import Identity, Invitation
 from node.http.strict_json import parse_json
-from node.outbound import outbound, why_not
+from node.outbound import outbound, read_body, why_not
 from node.witness.client import check_url
 
 ANSWER_BYTES_MAX = 65_536
@@ -76,17 +76,15 @@ async def _send(
             outbound(own_url, seconds=SECONDS_MAX) as session,
             session.request(method, url, json=body, allow_redirects=False) as response,
         ):
-            received = bytearray()
-            async for chunk in response.content.iter_any():
-                received += chunk
-                if len(received) > ANSWER_BYTES_MAX:
-                    raise PeerRefused("its node's answer is too long")
+            received = await read_body(response, ANSWER_BYTES_MAX)
             status = response.status
     except TimeoutError:
         raise PeerRefused(f"nobody answers at {invited.url} in time") from None
     except (aiohttp.ClientError, OSError) as error:
         raise PeerRefused(f"nobody answers at {invited.url} ({why_not(error)})") from None
-    return _read(bytes(received), status)
+    if received is None:
+        raise PeerRefused("its node's answer is too long")
+    return _read(received, status)
 
 
 def _read(body: bytes, status: int) -> dict[str, Any]:

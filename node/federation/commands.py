@@ -40,6 +40,7 @@ from node.federation.standing import (
     own_identity,
     read_neighbours,
     read_rate,
+    read_unit,
     tell_standing,
     wish,
     with_circle,
@@ -60,7 +61,13 @@ def peer() -> None:
 
 @peer.command()
 @DIRECTORY
-@click.option("--unit", default="minutes", show_default=True, help="What the link counts in.")
+@click.option(
+    "--unit",
+    default="minutes",
+    show_default=True,
+    callback=lambda _context, _option, value: read_unit(value),
+    help="What the link counts in.",
+)
 @click.option("--rate", default="1:1", show_default=True, help=RATE)
 @click.option("--they-may-owe", type=LIMIT, default=600, show_default=True)
 @click.option("--we-may-owe", type=LIMIT, default=600, show_default=True)

@@ -42,8 +42,11 @@ from ledger.federation.proof import (
     encode_evidence,
     verify_evidence,
 )
-from ledger.federation.proof_link import Claim, Who
+from ledger.federation.proof_link import Claim, Finding, Who
 from node.connections import Reader
+
+Proved = tuple[Finding, bytes]
+"""A piece of evidence, and what it proves."""
 
 _STATEMENTS = ("statement", "past", "account")
 _BEGUN = Statement(bytes(32), 1, 0, bytes(32), 0, bytes(32), 0, 0, 0)
@@ -58,7 +61,7 @@ class LinkProofs:
     who: Who
     seed: bytes = field(repr=False)
 
-    async def collect(self) -> list[bytes]:
+    async def collect(self) -> list[Proved]:
         """A piece of evidence for each thing kept that can be proved to others."""
         rows = await self.connection.fetch(
             "SELECT kind, wire FROM evidence WHERE link = $1 ORDER BY number", self.link.id
@@ -266,16 +269,21 @@ def _id_of(agreement: bytes) -> bytes:
     return keys.object_id(keys.AGREEMENT, agreement)
 
 
-async def _best(candidates: AsyncIterator[Evidence]) -> bytes | None:
-    """The first that convicts; else the first that proves anything; or None."""
-    second = None
+async def proving(candidates: AsyncIterator[Evidence]) -> AsyncIterator[Proved]:
+    """Those that prove something, and fit into a piece."""
     async for candidate in candidates:
         try:
-            piece = encode_evidence(candidate)
-            finding = verify_evidence(piece)
+            data = encode_evidence(candidate)
+            yield verify_evidence(data), data
         except TallystickError:
             continue
-        if finding.convicted:
-            return piece
-        second = second or piece
+
+
+async def _best(candidates: AsyncIterator[Evidence]) -> Proved | None:
+    """The first that convicts; else the first that proves anything; or None."""
+    second = None
+    async for proved in proving(candidates):
+        if proved[0].convicted:
+            return proved
+        second = second or proved
     return second

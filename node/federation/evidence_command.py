@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ledger.federation.evidence_file import PIECES_MAX, write_evidence_file
+from ledger.federation.evidence_file import choose_pieces, write_evidence_file
 from ledger.federation.finding_words import tell_finding, tell_numbers
 from node.config import Config
 from node.connections import Connection
@@ -42,7 +42,9 @@ def evidence(directory: Path, name: str | None, out: Path | None) -> None:
     if name is None:
         _list(found)
         return
-    about = [piece for piece in found if piece.is_about(name)][:PIECES_MAX]
+    about = [piece for piece in found if piece.is_about(name)]
+    chosen = choose_pieces([piece.data for piece in about])
+    about = [piece for piece in about if piece.data in chosen]
     if not about:
         sys.exit(f"Nothing is kept here that proves anything against {name!r}.")
     _write(about, out)

@@ -5,24 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
-from ledger.errors import TallystickError
 from ledger.federation.gossip_envelope import (
     open_announcement,
     parse_announcement,
     parse_envelope,
 )
 from ledger.federation.gossip_items import Kind
-from ledger.federation.proof import (
-    Evidence,
-    Heads,
-    Versions,
-    encode_evidence,
-    verify_evidence,
-)
+from ledger.federation.proof import Evidence, Heads, Versions
 from ledger.federation.proof_link import Finding, Who
 from ledger.note import Note, format_note, parse_note, parse_vkey
 from node.connections import Connection
-from node.federation.evidence import LinkProofs
+from node.federation.evidence import LinkProofs, proving
 from node.federation.standing import own_identity, read_neighbours
 
 
@@ -52,24 +45,12 @@ async def kept_evidence(connection: Connection, link_seed: bytes) -> list[Piece]
             continue
         proofs = LinkProofs(connection, neighbour.link, who, link_seed)
         found = await proofs.collect()
-        found += [data async for data in _proving(proofs.verdicts())]
-        pieces += [Piece(neighbour.name, verify_evidence(data), data) for data in found]
-    async for data in _proving(_elsewhere(connection)):
-        finding = verify_evidence(data)
+        found += [proved async for proved in proving(proofs.verdicts())]
+        pieces += [Piece(neighbour.name, *proved) for proved in found]
+    async for finding, data in proving(_elsewhere(connection)):
         if finding.circle != certificate.circle:
             pieces.append(Piece(finding.origin.partition("/")[0], finding, data))
     return sorted(pieces, key=lambda piece: not piece.finding.convicted)
-
-
-async def _proving(candidates: AsyncIterator[Evidence]) -> AsyncIterator[bytes]:
-    """Those that prove something, and fit into a piece."""
-    async for candidate in candidates:
-        try:
-            data = encode_evidence(candidate)
-            verify_evidence(data)
-        except TallystickError:
-            continue
-        yield data
 
 
 async def _who_is(connection: Connection, link: bytes) -> Who | None:

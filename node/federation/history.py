@@ -158,10 +158,9 @@ def why(directory: Path, name: str, last: int) -> None:
     """Say how it came that this circle stands with NAME as it does, payment by payment."""
 
     async def job(config: Config, connection: Connection) -> None:
-        found = await find_neighbour(connection, name)
-        rules = await own_rules(connection)
-        click.echo(tell_standing(found))
         async with connection.transaction(isolation="repeatable_read", readonly=True):
+            found = await find_neighbour(connection, name)
+            rules = await own_rules(connection)
             history, count, lines = await _read(connection, found, last)
             booked = await _read_booked(connection, found, [x for x in lines if type(x) is Paid])
             balance = await connection.fetchval(
@@ -171,6 +170,7 @@ def why(directory: Path, name: str, last: int) -> None:
                 "SELECT incoming, amount, since FROM link_holds WHERE link = $1 ORDER BY since",
                 found.link.id,
             )
+        click.echo(tell_standing(found))
         if count > len(lines):
             click.echo(f"  ({count - len(lines)} that came before are not shown; see --last.)")
         for line in lines:

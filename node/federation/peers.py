@@ -17,6 +17,7 @@ import structlog
 
 from ledger import keys
 from ledger.errors import InvalidSignature, MalformedObject
+from ledger.federation.confirm import confirm
 from ledger.federation.exchange import (
     EXCHANGE_BYTES_MAX,
     NONCE_BYTES,
@@ -39,7 +40,6 @@ from ledger.federation.message import (
 from ledger.federation.payment import (
     payment_id,
 )
-from ledger.federation.receive import confirm
 from ledger.federation.resume import resume
 from ledger.federation.step import Step
 from ledger.state import State
@@ -52,7 +52,7 @@ from node.federation.units import NeighbourUnits
 from node.keyring import Keyring
 from node.outbound import outbound
 from node.work import PeerEvent, Stepped
-from node.writer import CONNECTION_LOST, Writer
+from node.writer import DATABASE_AWAY, Writer
 
 CONNECT_SECONDS_MAX = 5
 ANSWER_SECONDS_MAX = 20
@@ -134,7 +134,13 @@ class Peers:
             call, wait = calls.changed, self._patience(link_id)
             try:
                 if self._has_reason(link_id):
+                    acked = self._unacked(link_id)
                     await self.ask(link_id)
+                    if acked is not None and acked == self._unacked(link_id):
+                        # Its books differ: it takes nothing of ours, however often it is told.
+                        await asyncio.sleep(delay)
+                        delay = min(2 * delay, RETRY_SECONDS_MAX)
+                        continue
                     delay = RETRY_SECONDS
                     if self._has_reason(link_id):
                         continue
@@ -149,6 +155,11 @@ class Peers:
             except TimeoutError:
                 if wait == IDLE_SECONDS:
                     self.reached.pop(link_id, None)  # time to be heard of again
+
+    def _unacked(self, link_id: bytes) -> int | None:
+        """The last message that a peer acknowledged, where there are more; else None."""
+        link = self.writer.loaded.links[link_id]
+        return link.acked if link.acked < link.sent.seq else None
 
     def _has_reason(self, link_id: bytes) -> bool:
         """Whether to ask a peer now."""
@@ -175,6 +186,15 @@ class Peers:
 
     async def ask(self, link_id: bytes) -> None:
         """One exchange with a peer, to its end. Raises PeerFault."""
+        try:
+            await self._ask(link_id)
+        except (InvalidSignature, MalformedObject) as error:
+            raise PeerFault(f"its answer is not valid: {error}") from None
+        except (Frozen, Overloaded, *DATABASE_AWAY) as error:
+            raise PeerFault(f"this node takes nothing now: {error}") from None
+        self.reached[link_id] = self.clock()
+
+    async def _ask(self, link_id: bytes) -> None:
         link = self.writer.loaded.links[link_id]
         nonce = self.entropy(NONCE_BYTES)
         if link_id in self.writer.loaded.state.unconfirmed:
@@ -187,19 +207,13 @@ class Peers:
         url = link.theirs.url.rstrip("/") + PATH
         body = await post(self.session, url, wire, EXCHANGE_BYTES_MAX)
         crash_points.reach("ask-answered")
-        try:
-            answer, signed, signature = read_exchange(body)
-            expected = request._replace(
-                part="answer", sender=link.peer, receiver=link.circle, at=self.clock()
-            )
-            verify_exchange(answer, signed, signature, expected, link.theirs.link)
-            await self._take(link, answer, is_answer=True)
-        except (InvalidSignature, MalformedObject) as error:
-            raise PeerFault(f"its answer is not valid: {error}") from None
-        except (Frozen, Overloaded, *CONNECTION_LOST) as error:
-            raise PeerFault(f"this node takes nothing now: {error}") from None
+        answer, signed, signature = read_exchange(body)
+        expected = request._replace(
+            part="answer", sender=link.peer, receiver=link.circle, at=self.clock()
+        )
+        verify_exchange(answer, signed, signature, expected, link.theirs.link)
+        await self._take(link, answer, is_answer=True)
         crash_points.reach("ask-taken")
-        self.reached[link_id] = self.clock()
 
     # --- answering ----------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import aiohttp
 
-from node.outbound import why_not
+from node.outbound import read_body, why_not
 
 
 class PeerFault(Exception):
@@ -25,15 +25,12 @@ async def post(session: aiohttp.ClientSession, url: str, body: bytes, bytes_max:
             headers={"Content-Type": "application/octet-stream"},
             allow_redirects=False,
         ) as response:
-            received = bytearray()
-            async for chunk in response.content.iter_any():
-                received += chunk
-                if len(received) > bytes_max:
-                    response.close()
-                    raise PeerFault("its answer is too long")
+            received = await read_body(response, bytes_max)
+            if received is None:
+                raise PeerFault("its answer is too long")
             if response.status != 200:
                 raise PeerFault(f"it answers with status {response.status}")
-            return bytes(received)
+            return received
     except TimeoutError:
         raise PeerFault("it does not answer in time") from None
     except (aiohttp.ClientError, OSError) as error:

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
+from ledger.characters import is_printable
 from ledger.charter import Certificate, Charter, Rules, decode_charter, decode_rules
 from ledger.entry import decode_leaf
 from ledger.federation.link import Link
-from node.circle import reading
+from node.circle import is_served, reading
 from node.config import Config, read_config
 from node.connections import Connection
 from node.errors import PeerRefused
@@ -26,6 +27,7 @@ LIMIT_MAX = 10**12
 LIMIT = click.IntRange(0, LIMIT_MAX)
 RATE = "how many of this circle's minor units are worth how many of the link's, such as 10:6"
 RATE_MAX = 10**6
+UNIT_BYTES_MAX = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,13 @@ def read_rate(text: str) -> tuple[int, int]:
     return own, linked
 
 
+def read_unit(text: str) -> str:
+    """What a link counts in, as it is written on the command line. Raises click.BadParameter."""
+    if not 1 <= len(text.encode(errors="replace")) <= UNIT_BYTES_MAX or not is_printable(text):
+        raise click.BadParameter("a unit has a name, of 1 to 40 bytes that can be printed")
+    return text
+
+
 def with_circle(directory: Path, job: Callable[[Config, Connection], Awaitable[None]]) -> None:
     """Run a command with a connection to the circle's database."""
 
@@ -92,7 +101,11 @@ async def own_rules(connection: Connection) -> Rules:
 async def wish(connection: Connection, wanted: dict[str, Any], done: str) -> None:
     """Have the serving node do something, and say that it is done. Raises PeerRefused."""
     answer = await ask(connection, wanted)
-    if answer is None:
+    if answer is None and await is_served(
+        connection, await connection.fetchval("SELECT current_schema()")
+    ):
+        click.echo("The node is busy. It is noted, and done soon.", err=True)
+    elif answer is None:
         click.echo(
             "The node is not serving. It is noted, and done once you run: tallyd serve", err=True
         )

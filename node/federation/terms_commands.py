@@ -323,9 +323,7 @@ def give_up(directory: Path, name: str, yes: bool) -> None:
         click.echo(f"{len(rows)} payments, which may cost this circle up to {risk} one day.")
         if not yes and not click.confirm("Let them go?"):
             return
-        for row in rows:
-            payment = row["payment"].hex()
-            wanted = {"kind": "give-up", "payment": payment}
-            await wish(connection, wanted, f"Let go of the payment {payment[:16]}.")
+        payments = [row["payment"].hex() for row in rows]
+        await wish(connection, {"kind": "give-up", "payments": payments}, "Let go.")
 
     with_circle(directory, job)

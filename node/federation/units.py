@@ -14,12 +14,9 @@ import aiohttp
 from ledger.amount import Unit, UnitKind
 from ledger.errors import InvalidAmount
 from ledger.federation.link import Link
-from node.errors import JsonInvalid, WitnessUnusable
-from node.http.strict_json import parse_json
-from node.witness.client import DESCRIPTION_BYTES_MAX, check_url
+from node.witness.client import DESCRIPTION_BYTES_MAX, DESCRIPTION_VALUES_MAX, fetch_json
 
 PATH = "/.well-known/tallystick"
-SECONDS_MAX = 3
 KEPT_MS = 3600 * 1000
 RETRY_MS = 30 * 1000
 """After which one that did not answer is asked again."""
@@ -44,24 +41,9 @@ class NeighbourUnits:
         return found or unit
 
     async def _ask(self, link: Link) -> Unit | None:
-        try:
-            url = check_url(link.theirs.url)
-            async with self.session.get(
-                f"{url}{PATH}",
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=SECONDS_MAX),
-            ) as response:
-                received = bytearray()
-                async for chunk in response.content.iter_any():
-                    received += chunk
-                    if len(received) > DESCRIPTION_BYTES_MAX:
-                        response.close()
-                        return None
-                if response.status != 200:
-                    return None
-            description = parse_json(bytes(received), depth_max=8, values_max=2_000)
-        except (WitnessUnusable, JsonInvalid, TimeoutError, aiohttp.ClientError, OSError):
-            return None
+        description = await fetch_json(
+            self.session, link.theirs.url, PATH, DESCRIPTION_BYTES_MAX, DESCRIPTION_VALUES_MAX
+        )
         return _read_unit(description, link.peer)
 
 

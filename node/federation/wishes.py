@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-import asyncpg
 import structlog
 
 from ledger.codec import from_base64url
@@ -37,7 +36,7 @@ from node.errors import PeerRefused
 from node.federation.agreements import Identity
 from node.keyring import Keyring
 from node.work import PeerEvent, Stepped
-from node.writer import CONNECTION_LOST, Writer
+from node.writer import DATABASE_AWAY, Writer
 
 POLL_SECONDS = 0.5
 WAIT_SECONDS_MAX = 15.0
@@ -72,26 +71,39 @@ async def ask(
 async def grant_forever(
     pool: Pool, writer: Writer, keyring: Keyring, open_agreed: Open, clear: Clear
 ) -> None:
-    """Do what was wished for, one after the other, until cancelled."""
-    while True:
-        await asyncio.sleep(POLL_SECONDS)
-        try:
-            rows = await pool.fetch(
-                "SELECT number, wish FROM wishes WHERE answer IS NULL ORDER BY number LIMIT 20"
-            )
-            for row in rows:
-                wish = json.loads(row["wish"])
-                answer = await _grant(wish, writer, keyring, open_agreed, clear)
-                await pool.execute(
-                    "UPDATE wishes SET answer = $2 WHERE number = $1", row["number"], answer
+    """Do what was wished for, until cancelled: one after the other, but clearing, which takes
+    minutes, beside the others."""
+
+    async def grant(clearing: bool) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            try:
+                rows = await pool.fetch(
+                    """
+                    SELECT number, wish FROM wishes
+                    WHERE answer IS NULL AND (coalesce(wish ->> 'kind', '') = 'clear') = $1
+                    ORDER BY number LIMIT 20
+                    """,
+                    clearing,
                 )
-                # Answers that nobody waited for.
-                await pool.execute(
-                    "DELETE FROM wishes WHERE answer IS NOT NULL AND number <= $1",
-                    row["number"] - ANSWERS_KEPT,
-                )
-        except (*CONNECTION_LOST, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            log.warning("wishes_failed", error=type(error).__name__)
+                for row in rows:
+                    wish = json.loads(row["wish"])
+                    answer = await _grant(wish, writer, keyring, open_agreed, clear)
+                    await _answer(pool, row["number"], answer)
+            except DATABASE_AWAY as error:
+                log.warning("wishes_failed", error=type(error).__name__)
+
+    async with asyncio.TaskGroup() as group:
+        for clearing in (False, True):
+            group.create_task(grant(clearing))
+
+
+async def _answer(pool: Pool, number: int, answer: str) -> None:
+    await pool.execute("UPDATE wishes SET answer = $2 WHERE number = $1", number, answer)
+    # Answers that nobody waited for.
+    await pool.execute(
+        "DELETE FROM wishes WHERE answer IS NOT NULL AND number <= $1", number - ANSWERS_KEPT
+    )
 
 
 async def _grant(
@@ -108,6 +120,8 @@ async def _grant(
             who = Identity(key, certificate, signature, str(wish["name"]))
             await open_agreed(from_base64url(wish["agreement"], "agreement"), who)
             return ""
+        if wish["kind"] == "give-up":
+            return await _give_up(writer, [bytes.fromhex(each) for each in wish["payments"]])
         step = _step_of(wish, writer.loaded.state.circle, keyring.link)
         if not wish.get("suspended"):  # that needs nobody's answer
             await _wait_until_heard(writer)
@@ -117,6 +131,16 @@ async def _grant(
     except (KeyError, TypeError, ValueError):
         return "this wish is not one that this version of tallyd knows"
     return outcome.fault if isinstance(outcome, Stepped) else str(outcome)
+
+
+async def _give_up(writer: Writer, payments: Sequence[bytes]) -> str:
+    """Let go of each that can be; what was resolved meanwhile needs it no more."""
+    await _wait_until_heard(writer)
+    outcomes = await writer.submit(
+        [PeerEvent(partial(give_up, payment=payment)) for payment in payments]
+    )
+    faults = [each.fault for each in outcomes if isinstance(each, Stepped) and each.fault]
+    return faults[0] if len(faults) == len(payments) else ""
 
 
 async def _wait_until_heard(writer: Writer) -> None:
@@ -130,9 +154,6 @@ async def _wait_until_heard(writer: Writer) -> None:
 def _step_of(wish: dict[str, Any], circle: bytes, link_seed: bytes) -> Callable[[State, int], Step]:
     """The step of a wish. Raises KeyError, ValueError, PeerRefused, MalformedObject."""
     kind = wish["kind"]
-    if kind == "give-up":
-        payment = bytes.fromhex(wish["payment"])
-        return lambda state, now: give_up(state, now, payment)
     link = link_id(circle, bytes.fromhex(wish["peer"]))
     match kind:
         case "suspend":

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import asyncpg
 import prometheus_client
 import structlog
 from prometheus_client import CollectorRegistry, Gauge
@@ -56,7 +55,7 @@ from node.gossip.records import restore_store, save
 from node.gossip.routes import Directory
 from node.gossip.speaker import Speaker
 from node.witness.cosigning import Cosigner
-from node.writer import CONNECTION_LOST, Writer
+from node.writer import DATABASE_AWAY, Writer
 
 TICK_SECONDS = 0.5
 MEET_SECONDS = 30.0
@@ -71,10 +70,7 @@ ROUNDS_MAX = 16
 EXCHANGES_MAX = 32
 """In one meeting: a neighbour that always has more has to wait for the next."""
 
-UNAVAILABLE = (
-    *(Frozen, Overloaded, *CONNECTION_LOST),
-    *(asyncpg.PostgresError, asyncpg.InterfaceError),
-)
+UNAVAILABLE = (Frozen, Overloaded, *DATABASE_AWAY)
 
 log = structlog.get_logger()
 
@@ -99,6 +95,7 @@ class Gossip:
     _untold: set[bytes] = field(default_factory=set)
     _busy: set[bytes] = field(default_factory=set)
     _unmet: set[bytes] = field(default_factory=set)
+    _may_speak: bool = False
     _failures: dict[bytes, int] = field(default_factory=dict)
     _again: dict[bytes, float] = field(default_factory=dict)
     _next_meeting: float = 0.0
@@ -183,6 +180,7 @@ class Gossip:
         """Meet neighbours and say what is new of this circle, until cancelled."""
         self._unmet = set(self._neighbours())
         self._untold |= self._unmet
+        self._may_speak = not self._unmet
         async with asyncio.TaskGroup() as group:
             while True:
                 try:
@@ -205,8 +203,9 @@ class Gossip:
                 self._untold |= neighbours - self.store.pinned
                 await self.take(Pin(frozenset(neighbours)))
             self._links = links
-        # Who was restored from a backup may have said something else in this very period.
-        if not self._unmet:
+        # Who was restored from a backup may have said something else in this very period; whom
+        # nobody answers does not know, and would not be heard either.
+        if self._may_speak and not self._unmet:
             await self._speak()
         if self.writer.frozen is None:
             await self.speaker.check_mirrors(self.store)
@@ -255,6 +254,7 @@ class Gossip:
                 if not await self._exchange(link):
                     break
             self._failures.pop(peer, None)
+            self._may_speak = True
             self.meetings.labels("well").inc()
         except (PeerFault, InvalidSignature, MalformedObject, *UNAVAILABLE) as error:
             failures = self._failures[peer] = self._failures.get(peer, 0) + 1

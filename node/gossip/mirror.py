@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ledger.federation.confirm import confirm
 from ledger.federation.link import Link
 from ledger.federation.message import Statement, open_statement
-from ledger.federation.receive import confirm
 from ledger.federation.step import Step, freeze
 from ledger.state import State
 
@@ -20,7 +20,7 @@ def check_mirror(link_id: bytes, wire: bytes, state: State, now: int) -> Step:
     before = _agreed(link)
     if before is not None and _place(before) == _place(theirs) and before != theirs:
         return freeze(state, link, "statement", wire, now)
-    return confirm(state, link_id, theirs, wire, now)
+    return confirm(state, link_id, theirs, wire, now, is_newest=False)
 
 
 def _agreed(link: Link) -> Statement | None:

@@ -21,13 +21,11 @@ from ledger.federation.agreement import open_agreement
 from ledger.federation.gossip_envelope import LINKS_MAX
 from ledger.federation.link import Link
 from ledger.federation.routes import Edge
-from node.errors import JsonInvalid, WitnessUnusable
-from node.http.strict_json import parse_json
-from node.witness.client import check_url
+from node.witness.client import fetch_json
 
 PATH = "/api/v1/peers"
 ANSWER_BYTES_MAX = 512 * 1024
-SECONDS_MAX = 3
+VALUES_MAX = 20_000
 KEPT_MS = 10 * 1000
 ASKED_MAX = 16
 """How many neighbours are asked for one payment: those with most room."""
@@ -64,21 +62,7 @@ class NeighbourLinks:
 
 async def fetch_list(session: aiohttp.ClientSession, url: str) -> Any:
     """A node's own list of its links, as JSON not looked into yet; None when it gives none."""
-    try:
-        async with session.get(
-            check_url(url) + PATH,
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=SECONDS_MAX),
-        ) as response:
-            received = bytearray()
-            async for chunk in response.content.iter_any():
-                received += chunk
-                if len(received) > ANSWER_BYTES_MAX:
-                    response.close()
-                    return None
-        return parse_json(bytes(received), depth_max=8, values_max=20_000)
-    except (WitnessUnusable, JsonInvalid, TimeoutError, aiohttp.ClientError, OSError):
-        return None
+    return await fetch_json(session, url, PATH, ANSWER_BYTES_MAX, VALUES_MAX)
 
 
 def read_edges(listed: Any, link: Link) -> Iterator[Edge]:

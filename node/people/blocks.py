@@ -5,6 +5,7 @@ from __future__ import annotations
 from ledger.errors import PersonUnknown
 from node.connections import Reader
 from node.errors import TooMany
+from node.people.standing import hold_person
 
 BLOCKS_MAX = 200
 """Made by one person."""
@@ -35,9 +36,7 @@ async def block(connection: Reader, person: int, other: int) -> None:
 
     Inside a transaction. Raises PersonUnknown, TooMany.
     """
-    await connection.execute(
-        "SELECT FROM people WHERE person = $1 FOR NO KEY UPDATE", person
-    )  # so that two blocks of one person are counted one after another
+    await hold_person(connection, person)  # two blocks of one person are counted one after another
     if not await connection.fetchval("SELECT true FROM people WHERE person = $1", other):
         raise PersonUnknown(other)
     await connection.execute(

@@ -14,7 +14,8 @@ async def read_held(connection: Reader, person: int) -> dict[str, Rows]:
     """Their profile, vetting, blocks, listings, and the complaints that they made.
 
     Each is a list of rows, and bounded; of a profile there is one or none. What others said or did
-    about them, such as a complaint or a block, is those others'.
+    about them, such as a complaint or a block, is those others': so the blocks and the complaints
+    here are for that person alone.
     """
     return {
         "profile": await _read(

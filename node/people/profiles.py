@@ -15,6 +15,7 @@ from node.connections import Reader
 from node.errors import NotFound
 from node.http.fields import Model
 from node.people.blocks import read_hidden
+from node.people.standing import check_reader, hold_person, is_member
 from node.people.vetting import read_vetted
 from node.people.writing import Line, Prose, Title
 
@@ -24,6 +25,7 @@ GRID_MAX = 20_000_000
 Channel = Literal["app", "email", "sms", "call", "letter"]
 Part = Literal["languages", "about", "place", "contact"]
 Language = Annotated[Title, StringConstraints(max_length=40)]
+_NOBODY = "member of that number who shows anything"
 _Metres = Annotated[int, Field(ge=-GRID_MAX, lt=GRID_MAX)]
 
 
@@ -89,32 +91,34 @@ class Profile(Model):
 async def read_profile(connection: Reader, session: Session, person: int, today: date) -> Profile:
     """A member as the caller may see them.
 
-    Where one of the two blocked the other, it is as if the member showed nothing. Raises NotFound
-    for nobody, and for who holds no open account.
+    Members who show nothing to others are not there for them, and neither is who has a block with
+    the caller: so names are not found by counting numbers. Raises NotFound for these, for nobody
+    and for who holds no open account; NotPermitted where the caller holds none.
     """
+    all_of_it = session.person == person or session.is_coordinator
+    if not all_of_it:
+        await check_reader(connection, session, "see what members tell of themselves")
     row = await connection.fetchrow(
         """
         SELECT person, handle, name, coalesce(languages, '{}') AS languages,
             coalesce(about, '') AS about, coalesce(place, '') AS place, easting, northing, side,
             coalesce(channel, 'app') AS channel, coalesce(contact, '') AS contact,
-            coalesce(shown, '{}') AS shown,
-            EXISTS (
-                SELECT FROM holders JOIN accounts ON number = account AND NOT closed
-                WHERE holders.person = $1
-            ) AS member
+            coalesce(shown, '{}') AS shown
         FROM people LEFT JOIN profiles USING (person) WHERE person = $1
         """,
         person,
     )
-    all_of_it = session.person == person or session.is_coordinator
-    if row is None or not (row["member"] or all_of_it):
-        raise NotFound("member of that number")
-    hidden = not all_of_it and person in await read_hidden(connection, session.person)
+    if row is None:
+        raise NotFound(_NOBODY)
+    vetted = await read_vetted(connection, person, today)
+    if not all_of_it:
+        shows = (row["shown"] or vetted) and await is_member(connection, person)
+        if not shows or person in await read_hidden(connection, session.person):
+            raise NotFound(_NOBODY)
     square = None
     if row["side"] is not None:
         square = Square(easting=row["easting"], northing=row["northing"], side=row["side"])
-    shown = set() if hidden else set(row["shown"])
-    sees = {"languages", "about", "place", "contact"} if all_of_it else shown
+    sees = {"languages", "about", "place", "contact"} if all_of_it else set(row["shown"])
     return Profile(
         person=row["person"],
         handle=row["handle"],
@@ -126,12 +130,16 @@ async def read_profile(connection: Reader, session: Session, person: int, today:
         channel=row["channel"] if "contact" in sees else None,
         contact=row["contact"] if "contact" in sees else None,
         shown=row["shown"] if all_of_it else None,
-        vetted=[] if hidden else await read_vetted(connection, person, today),
+        vetted=vetted,
     )
 
 
 async def put_profile(connection: Reader, person: int, item: ProfileItem) -> None:
-    """Replace a profile, inside a transaction; their listings are where they show that they are."""
+    """Replace a profile, inside a transaction; their listings are where they show that they are.
+
+    Raises PersonUnknown.
+    """
+    await hold_person(connection, person)  # a listing that is being made takes the place from here
     square = item.square.rounded() if item.square is not None else None
     spot = (square.easting, square.northing) if square is not None else (None, None)
     await connection.execute(

@@ -13,6 +13,7 @@ from node.http.fields import Day, Model
 from node.people.writing import Slug, Title
 
 LEVELS_MAX = 20
+POSITION_USUAL = 500
 
 
 class Level(Model):
@@ -24,10 +25,13 @@ class Level(Model):
 
 
 class Naming(Model):
-    """What something in an ordered list is called, and where it stands."""
+    """What something in an ordered list is called, and where it stands.
+
+    Without ``position`` it stays where it is; what is new comes to the middle.
+    """
 
     name: Title
-    position: int = Field(default=0, ge=0, le=10_000)
+    position: int | None = Field(default=None, ge=0, le=10_000)
 
 
 class Check(Model):
@@ -66,12 +70,11 @@ async def put_level(connection: Reader, level: str, naming: Naming) -> None:
     await connection.execute("LOCK TABLE vetting_levels IN SHARE ROW EXCLUSIVE MODE")
     await connection.execute(
         """
-        INSERT INTO vetting_levels VALUES ($1, $2, $3)
-        ON CONFLICT (level) DO UPDATE SET name = excluded.name, position = excluded.position
+        INSERT INTO vetting_levels VALUES ($1, $2, coalesce($3::integer, $4))
+        ON CONFLICT (level) DO UPDATE
+        SET name = $2, position = coalesce($3, vetting_levels.position)
         """,
-        level,
-        naming.name,
-        naming.position,
+        *(level, naming.name, naming.position, POSITION_USUAL),
     )
     if len(await read_levels(connection)) > LEVELS_MAX:
         raise TooMany("levels of vetting", LEVELS_MAX)

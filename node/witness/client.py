@@ -21,14 +21,16 @@ from ledger.note import ED25519, NOTE_BYTES_MAX, VerifierKey
 from ledger.witness import origin_hash
 from node.errors import JsonInvalid, WitnessUnusable
 from node.http.strict_json import parse_json
-from node.outbound import is_loopback, outbound, why_not
+from node.outbound import is_loopback, outbound, read_body, why_not
 from node.witness.logs import witness_key
 
 URL_CHARACTERS_MAX = 300
 TITLE_CHARACTERS_MAX = 200
 CONNECT_SECONDS_MAX = 3
 ANSWER_SECONDS_MAX = 5
+FETCH_SECONDS_MAX = 3
 DESCRIPTION_BYTES_MAX = 65_536
+DESCRIPTION_VALUES_MAX = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,25 @@ def check_url(text: str) -> str:
     return url
 
 
+async def fetch_json(
+    session: aiohttp.ClientSession, url: str, path: str, bytes_max: int, values_max: int
+) -> Any:
+    """What a circle's node shows everybody, as JSON not looked into yet; None when it does not,
+    within FETCH_SECONDS_MAX."""
+    try:
+        async with session.get(
+            check_url(url) + path,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=FETCH_SECONDS_MAX),
+        ) as response:
+            received = await read_body(response, bytes_max)
+            if received is None or response.status != 200:
+                return None
+        return parse_json(received, depth_max=8, values_max=values_max)
+    except (WitnessUnusable, JsonInvalid, TimeoutError, aiohttp.ClientError, OSError):
+        return None
+
+
 @asynccontextmanager
 async def witness_client(own_url: str) -> AsyncIterator[WitnessClient]:
     """A client for as long as the body, of a node that is reached at ``own_url``."""
@@ -107,7 +128,9 @@ class WitnessClient:
                 url, "no circle answers there; of another witness, give its verifier key: --key"
             )
         try:
-            return _read_neighbour(parse_json(answer.body, depth_max=8, values_max=2_000))
+            return _read_neighbour(
+                parse_json(answer.body, depth_max=8, values_max=DESCRIPTION_VALUES_MAX)
+            )
         except (InvalidNote, InvalidSignature, JsonInvalid, MalformedObject) as error:
             reason = f"what it says of itself is not valid: {str(error).rstrip('.')}"
             raise WitnessUnusable(url, reason) from None
@@ -122,13 +145,10 @@ class WitnessClient:
             ) as response:
                 if response.headers.get("Content-Encoding", "identity").lower() != "identity":
                     raise WitnessUnusable(url, "its answer is compressed, which nobody asked for")
-                received = bytearray()
-                async for chunk in response.content.iter_any():
-                    received += chunk
-                    if len(received) > bytes_max:
-                        response.close()
-                        raise WitnessUnusable(url, f"its answer is longer than {bytes_max} bytes")
-                return Answer(response.status, bytes(received))
+                received = await read_body(response, bytes_max)
+                if received is None:
+                    raise WitnessUnusable(url, f"its answer is longer than {bytes_max} bytes")
+                return Answer(response.status, received)
         except TimeoutError:
             raise WitnessUnusable(url, "it does not answer in time") from None
         except (aiohttp.ClientError, OSError) as error:

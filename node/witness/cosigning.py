@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-import asyncpg
 import structlog
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
@@ -30,7 +29,7 @@ from node.loading import Head
 from node.mark import Marked
 from node.witness.client import WitnessClient, witness_client
 from node.witness.policy import Witness, read_policy
-from node.writer import CONNECTION_LOST, Writer
+from node.writer import DATABASE_AWAY, Writer
 
 ROUND_SECONDS = 0.75
 """Between two heads shown to the witnesses: with their answer, less than a second."""
@@ -44,8 +43,6 @@ RETRY_SECONDS_MAX = 300.0
 ATTEMPTS_MAX = 3
 RECENT_MAX = 8
 """Heads whose cosignatures are still coming in."""
-
-DATABASE_AWAY = (*CONNECTION_LOST, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = structlog.get_logger()
 

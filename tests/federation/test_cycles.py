@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -139,7 +138,7 @@ def agreement(ours: Rate = (1, 1), theirs: Rate = (1, 1)) -> Agreement:
 def link(owed: int, **fields: Any) -> Link:
     """A's with B."""
     usual = Link(link_id(A, B), A, B, 4, b"", agreement(), may_owe=500, may_be_owed=500)
-    return replace(usual, owed=owed, **fields)
+    return usual._replace(owed=owed, **fields)
 
 
 def test_own_books_say_what_is_owed_and_not_yet_being_paid() -> None:

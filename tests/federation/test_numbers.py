@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ledger.errors import MalformedObject
+from ledger.federation.confirm import confirm
 from ledger.federation.link import statement_of
 from ledger.federation.message import (
     Raise,
@@ -16,7 +17,7 @@ from ledger.federation.message import (
     sign_statement,
     write_message,
 )
-from ledger.federation.receive import Received, confirm, receive
+from ledger.federation.receive import Received, receive
 from ledger.federation.step import Step
 from tests.check_links import OWN, id_of, neighbourhood
 from tests.circle import seed
@@ -87,7 +88,7 @@ def test_nothing_is_taken_before_the_link_is_confirmed_or_after_it_is_lost() -> 
     here.circle.state.unconfirmed.add(link.id)
     assert "hear first" in offer(here, "exeter", Raise(9_000)).fault
     here.circle.state.unconfirmed.clear()
-    here.circle.state.links[link.id] = replace(link, status="lost")
+    here.circle.state.links[link.id] = link._replace(status="lost")
     assert "lost its past" in offer(here, "exeter", Raise(9_000)).fault
 
 
@@ -163,9 +164,12 @@ def test_a_peer_that_lost_what_it_received_gets_it_again() -> None:
         lost = before._replace(high_seq=1, high_hash=after.high_hash)
     else:
         lost = before._replace(low_seq=1, low_hash=after.low_hash)
+    link = here.link("luton").id
     for statement, acked in ((before, 1), (lost, 0), (after, 1)):
         wire = sign_statement(statement, seed("luton link"))
-        link = here.link("luton").id
         here.step(confirm(here.circle.state, link, statement, wire, here.circle.now))
         assert here.link("luton").acked == acked
     assert here.link("luton").status == "open"
+    wire = sign_statement(lost, seed("luton link"))
+    step = confirm(here.circle.state, link, lost, wire, here.circle.now, is_newest=False)
+    assert step == Step(), "a bulletin is old by nature"

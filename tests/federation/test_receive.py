@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -40,7 +40,7 @@ class Refusal:
 
 def _suspended(here: Neighbourhood) -> None:
     link = here.link("exeter")
-    here.circle.state.links[link.id] = replace(link, status="suspended")
+    here.circle.state.links[link.id] = link._replace(status="suspended")
 
 
 def _peer_suspended(here: Neighbourhood) -> None:
@@ -49,12 +49,12 @@ def _peer_suspended(here: Neighbourhood) -> None:
 
 def _frozen(here: Neighbourhood) -> None:
     link = here.link("exeter")
-    here.circle.state.links[link.id] = replace(link, status="frozen")
+    here.circle.state.links[link.id] = link._replace(status="frozen")
 
 
 def _full(here: Neighbourhood) -> None:
     link = here.link("exeter")
-    here.circle.state.links[link.id] = replace(link, incoming_count=50)
+    here.circle.state.links[link.id] = link._replace(incoming_count=50)
 
 
 def _onward_suspended(here: Neighbourhood) -> None:
@@ -67,7 +67,7 @@ def _onward_unheard(here: Neighbourhood) -> None:
 
 def _onward_full(here: Neighbourhood) -> None:
     link = here.link("luton")
-    here.circle.state.links[link.id] = replace(link, outgoing_count=50)
+    here.circle.state.links[link.id] = link._replace(outgoing_count=50)
 
 
 def _closed(here: Neighbourhood) -> None:
@@ -102,7 +102,7 @@ REFUSALS = (
     ),
     Refusal(
         "where the next was not heard",
-        "suspended",
+        "unheard",
         "luton",
         onward=(("luton", 1),),
         before=_onward_unheard,

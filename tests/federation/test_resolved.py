@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -20,6 +20,7 @@ from ledger.federation.message import (
 )
 from ledger.federation.payment import sign_commit
 from ledger.federation.receive import Received, receive
+from ledger.federation.resume import resume
 from ledger.federation.send import give_up
 from ledger.federation.step import Step, shut
 from ledger.orders import COMMUNITY, SUSPENSE, Defer, Pay
@@ -112,7 +113,7 @@ def test_what_cannot_be_freezes_the_link_and_is_kept(case: Contradiction) -> Non
         [(before.id, Suspend(1))],
     )
     here.step(step)
-    assert here.link(case.link) == replace(before, status="frozen", sent=here.link(case.link).sent)
+    assert here.link(case.link) == before._replace(status="frozen", sent=here.link(case.link).sent)
     assert here.link(case.link).sent.seq == before.sent.seq + 1
     assert here.circle.state.link_holds == holds
 
@@ -151,6 +152,21 @@ def test_who_was_convicted_elsewhere_gets_no_new_payments_and_is_told() -> None:
     assert here.link("luton").status == "frozen"
     assert shut(here.circle.state, here.link("luton").id, here.circle.now) == Step()
     here.commit("luton", payment, "luton")
+
+
+def test_who_was_convicted_while_it_was_away_is_told_when_it_is_heard_again() -> None:
+    here = neighbourhood()
+    link = here.link("luton").id
+    here.circle.state.unconfirmed.add(link)
+    step = shut(here.circle.state, link, here.circle.now)
+    assert answers(step) == []
+    here.step(step)
+    here.circle.state.unconfirmed.clear()
+    told = resume(here.circle.state, link, b"heard", here.circle.now)
+    assert answers(told) == [(link, Suspend(1))]
+    here.step(told)
+    assert (here.link("luton").status, here.link("luton").suspending) == ("frozen", False)
+    assert answers(resume(here.circle.state, link, b"heard", here.circle.now)) == []
 
 
 def test_a_resolution_is_final() -> None:

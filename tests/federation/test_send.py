@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from ledger.errors import MalformedObject, RouteUnusable
@@ -199,7 +197,7 @@ def test_only_what_waits_between_two_circles_is_given_up() -> None:
     state.unconfirmed.add(here.link("exeter").id)
     assert give_up(state, now, payment).fault
     state.unconfirmed.clear()
-    lost = replace(here.link("exeter"), status="lost")
+    lost = here.link("exeter")._replace(status="lost")
     state.links[lost.id] = lost
     assert give_up(state, now, payment).fault
     assert id_of("exeter") == lost.peer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -77,7 +77,7 @@ def test_there_is_one_link_with_a_circle_and_a_number_for_each() -> None:
     assert terms.open_link(state, again).fault == "there is an agreement with this circle already"
     wire = both_sign(make_agreement(1, b"h", 9, 9, our_party(circle), party("york")), "york")
     last = here.link("kent")
-    state.links[last.id] = replace(last, account=FIRST_MEMBER - 1)
+    state.links[last.id] = last._replace(account=FIRST_MEMBER - 1)
     assert terms.open_link(state, wire).fault == "a circle has at most 97 neighbours"
 
 
@@ -194,7 +194,7 @@ def test_what_may_not_be_said_of_a_link_is_a_proof(case: Wrong) -> None:
     step = offer(here, "kent", case.make(here))
     assert evidence(step) == ["terms"]
     here.step(step)
-    assert here.link("kent") == replace(before, status="frozen", sent=here.link("kent").sent)
+    assert here.link("kent") == before._replace(status="frozen", sent=here.link("kent").sent)
 
 
 def test_another_agreement_than_ours_is_not_accepted_by_the_peer() -> None:
@@ -299,7 +299,7 @@ def test_a_link_that_ended_is_not_suspended_or_opened(standing: str) -> None:
     here = neighbourhood()
     link = here.link("kent")
     ended = {"left": True} if standing == "left" else {"status": standing}
-    here.circle.state.links[link.id] = replace(link, **ended)
+    here.circle.state.links[link.id] = link._replace(**ended)
     assert _suspend(here, link.id).fault == f"the link is {standing}"
 
 
@@ -430,7 +430,7 @@ def test_a_peer_that_leaves_may_still_be_asked_for_what_it_was_sent() -> None:
 def test_a_peer_that_leaves_while_something_is_owed_contradicts_itself(owed: int) -> None:
     here = neighbourhood()
     link = here.link("kent")
-    here.circle.state.links[link.id] = replace(link, owed=owed)
+    here.circle.state.links[link.id] = link._replace(owed=owed)
     assert evidence(offer(here, "kent", Leave(1))) == ["terms"]
 
 

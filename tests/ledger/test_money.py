@@ -6,7 +6,6 @@ import pytest
 
 from ledger.append import Entry
 from ledger.codec import AMOUNT_MAX
-from ledger.decide.verdict import Transfer
 from ledger.errors import CeilingExceeded, CreditLimitExceeded
 from ledger.orders import (
     COMMUNITY,
@@ -23,6 +22,7 @@ from ledger.orders import (
     Sell,
     Settle,
 )
+from ledger.verdict import Transfer
 from tests.circle import DAY, PAPER, Circle, town
 
 

@@ -1028,8 +1028,8 @@ const CONTENTS = {
   release: record({
     payment: HASH,
     reason: oneOf(
-      'suspended', 'limit', 'expired', 'seen', 'value', 'route', 'sealed', 'payee',
-      'given-up',
+      'suspended', 'unheard', 'limit', 'expired', 'seen', 'value', 'route', 'sealed',
+      'payee', 'given-up',
     ),
   }),
   raise: record({ owes_max: int(0) }),

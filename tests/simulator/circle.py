@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from ledger import keys
 from ledger.append import append
-from ledger.decide.verdict import Decision
 from ledger.errors import InvalidSignature, MalformedObject
+from ledger.federation.confirm import confirm
 from ledger.federation.link import (
     FederationChange,
     Link,
@@ -32,10 +32,11 @@ from ledger.federation.message import (
     sign_statement,
 )
 from ledger.federation.payment import box_keys, decode_header, payment_id, unseal
-from ledger.federation.receive import Keys, Received, confirm, receive
+from ledger.federation.receive import Keys, Received, receive
 from ledger.federation.resume import resume
 from ledger.federation.step import Step
 from ledger.state import State, apply
+from ledger.verdict import Decision
 from tests.simulator.founding import copy_state, key_of, secret_of, seed_of
 from tests.simulator.invariants import Row
 

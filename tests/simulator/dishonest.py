@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from random import Random
 
 from ledger import codec
@@ -155,7 +155,7 @@ class Dishonesty:
                 return False
             draft = Draft(circle.state, now)
             received = End(message.seq, message_hash(body))
-            draft.took(replace(link, received=received), body, wire)
+            draft.took(link._replace(received=received), body, wire)
             draft.hold(LinkHold(link_id, payment, True, content.amount, 0, 0, now))
             transit = Transit(
                 payment, content.header, sealed, now, incoming=link_id, came_from=link_id
@@ -181,9 +181,9 @@ class Dishonesty:
         body = wire_body(wire)
         draft = Draft(circle.state, now)
         received = End(link.received.seq + 1, message_hash(body))
-        draft.took(replace(link, received=received), body, wire)
+        draft.took(link._replace(received=received), body, wire)
         draft.end(hold, committed=True)
-        draft.put_transit(replace(transit, outgoing=b""))
+        draft.put_transit(transit._replace(outgoing=b""))
         circle.take(Step(changes=draft.changes()), now)
         self.done["kept a commit"] += 1
         self.world.at(self.random.randrange(5_000), lambda: self._let_go(circle))
@@ -201,7 +201,7 @@ class Dishonesty:
         draft = Draft(circle.state, now)
         draft.end(circle.state.link_holds[transit.incoming, transit.payment], owed)
         draft.send(transit.incoming, content)
-        draft.put_transit(replace(transit, incoming=b""))
+        draft.put_transit(transit._replace(incoming=b""))
         circle.take(Step(changes=draft.changes()), now)
 
     def _held(self, circle: Circle) -> list[Transit]:
@@ -306,7 +306,7 @@ class Dishonesty:
         old = circle.state.transits.get(payment)
         if old is not None and old.hold:
             return False
-        transit = replace(old or Transit(payment, header, b"", 0), sealed=sealed)
+        transit = (old or Transit(payment, header, b"", 0))._replace(sealed=sealed)
         decider = decode_header(header).decider
         onward = () if link.peer == decider else ((decider, self.random.randrange(1, 400)),)
         if (link.id, transit.payment) in circle.state.link_holds:
@@ -327,7 +327,7 @@ class Dishonesty:
         now = self.world.log_time(circle)
         draft = Draft(circle.state, now)
         draft.hold(LinkHold(link.id, transit.payment, False, amount, 0, 0, now))
-        draft.put_transit(replace(transit, since=now, outgoing=link.id))
+        draft.put_transit(transit._replace(since=now, outgoing=link.id))
         draft.send(link.id, Prepare(transit.header, amount, onward))
         circle.take(Step(changes=draft.changes()), now)
 

@@ -15,7 +15,6 @@ from ledger.append import Entry, append, genesis
 from ledger.charter import Certificate, Charter, certify, encode_charter, encode_rules, origin_of
 from ledger.charter import terms_hash as hash_terms
 from ledger.decide import Decision
-from ledger.decide.verdict import Move
 from ledger.federation.agreement import (
     Party,
     encode_agreement,
@@ -25,6 +24,7 @@ from ledger.federation.agreement import (
 )
 from ledger.orders import FIRST_MEMBER, TREASURY
 from ledger.state import Change, Device, PutAccount, PutDevice, PutOffice, State
+from ledger.verdict import Move
 from tests.circle import NOON, RULES
 
 MEMBERS = 3

@@ -15,7 +15,6 @@ from typing import NamedTuple, Protocol
 
 from ledger import codec, keys, orders
 from ledger.codec import binary
-from ledger.decide.verdict import Move
 from ledger.errors import InvalidSignature, MalformedObject
 from ledger.federation.agreement import (
     Agreement,
@@ -48,6 +47,7 @@ from ledger.federation.message import (
 from ledger.federation.payment import decode_header, payment_id, verify_commit
 from ledger.orders import COMMUNITY, FIRST_MEMBER, SUSPENSE
 from ledger.state import State
+from ledger.verdict import Move
 
 MILLION = 1_000_000
 

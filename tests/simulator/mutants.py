@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 _RECEIVE = "ledger.federation.receive"
+_CONFIRM = "ledger.federation.confirm"
 _TERMS = "ledger.federation.terms"
 _CIRCLE = "tests.simulator.circle"
 
@@ -63,10 +64,10 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
     "one payment over two routes": (
         Change(
             "ledger.federation.forward",
-            "        if forward(draft, replace(transit, ways=rest), way, transit.most) is None:\n"
+            "        if forward(draft, transit._replace(ways=rest), way, transit.most) is None:\n"
             "            return True\n"
             "    return False\n",
-            "        if forward(draft, replace(transit, ways=rest), way, transit.most) is None:\n"
+            "        if forward(draft, transit._replace(ways=rest), way, transit.most) is None:\n"
             "            sent = True\n"
             "    return sent\n",
         ),
@@ -79,8 +80,8 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
     "a link tried twice for one payment": (
         Change(
             "ledger.federation.forward",
-            "replace(transit, ways=rest)",
-            "replace(transit, ways=tuple(ways))",
+            "transit._replace(ways=rest)",
+            "transit._replace(ways=tuple(ways))",
         ),
     ),
     "a restored circle goes on": (
@@ -187,7 +188,7 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
             "        return Step()\n    if message.seq >",
             "        if isinstance(content, Prepare):\n"
             "            again = Draft(state, now)\n"
-            "            again.put(replace(link, owed=link.owed + content.amount))\n"
+            "            again.put(link._replace(owed=link.owed + content.amount))\n"
             "            return Step(changes=again.changes())\n"
             "        return Step()\n    if message.seq >",
         ),
@@ -232,13 +233,13 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
         Change(_RECEIVE, "        if before and hashed != before:\n", "        if False:\n"),
     ),
     "contradicting statement overlooked": (
-        Change(_RECEIVE, "    if same and theirs != mine:\n", "    if False:\n"),
+        Change(_CONFIRM, "    if same and theirs != mine:\n", "    if False:\n"),
     ),
     "QUERY resolving a hold": (
         Change(
-            _RECEIVE,
-            "    draft.put(replace(link, acked=acked, agreed=agreed))\n",
-            "    draft.put(replace(link, acked=acked, agreed=agreed))\n"
+            _CONFIRM,
+            "    draft.put(link._replace(acked=acked, agreed=agreed))\n",
+            "    draft.put(link._replace(acked=acked, agreed=agreed))\n"
             "    for hold in list(state.link_holds.values()) if same else ():\n"
             "        if hold.link == link.id and not hold.incoming:\n"
             "            draft.end(hold, committed=False)\n",
@@ -246,9 +247,9 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
     ),
     "what an old backup has lost is not sent again": (
         Change(
-            _RECEIVE,
-            "    if said < link.received.seq:  # it",
-            "    if True:  # it",
+            _CONFIRM,
+            "    if said < link.received.seq or not is_newest:",
+            "    if True:",
         ),
     ),
     "late COMMIT refused": (
@@ -322,7 +323,7 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
         Change(
             _TERMS,
             "    draft.send(link_id, Withdraw(offer_id(link.proposed)))\n",
-            '    draft.put(replace(link, proposed=b""))\n'
+            '    draft.put(link._replace(proposed=b""))\n'
             "    draft.send(link_id, Withdraw(offer_id(link.proposed)))\n",
         ),
     ),
@@ -330,7 +331,7 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
         Change(
             _TERMS,
             "                _decline(draft, link)\n",
-            '                draft.put(replace(link, offered=b""))\n',
+            '                draft.put(link._replace(offered=b""))\n',
         ),
     ),
     "an agreement left while another is proposed": (

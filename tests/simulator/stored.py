@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ledger.decide.verdict import Move
 from ledger.entry import decode_leaf, decode_postings
 from ledger.federation.link import PutEvidence, Transit
 from ledger.federation.route import decode_ways
 from ledger.state import State
+from ledger.verdict import Move
 from node.connections import Connection
 from node.loading import load
 from tests.simulator.invariants import Row

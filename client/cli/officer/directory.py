@@ -51,12 +51,15 @@ def _tell(complaint: Complaint) -> str:
 @command("category")
 @click.argument("category")
 @click.option("--name", metavar="TEXT", help="What the circle calls it.")
-@click.option("--position", type=click.IntRange(0, 10_000), default=500, show_default=True)
+@click.option("--position", type=click.IntRange(0, 10_000), help="Before those with a higher one.")
 @click.option("--drop", is_flag=True, help="Have it no longer.")
-async def category(run: Run, category: str, name: str | None, position: int, drop: bool) -> Told:
+async def category(
+    run: Run, category: str, name: str | None, position: int | None, drop: bool
+) -> Told:
     """Add a category to the directory, name it anew, or drop it.
 
-    CATEGORY is a short name such as bees. What is in one that is dropped goes to everything else.
+    CATEGORY is a short name such as bees. It stays where it is in the list unless you give a
+    --position. What is in one that is dropped goes to everything else.
     """
     session = await (await run.member()).session()
     if (name is None) is not drop:
