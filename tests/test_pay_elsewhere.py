@@ -144,7 +144,8 @@ def test_more_than_the_agreement_has_room_for_is_refused_before_it_is_signed(
 ) -> None:
     before = balance(ann)
     assert ann.fail("pay", "cat@exeter", "11", "--yes") == (
-        "There is no way to Exeter Circle with room for as much at the moment; try less, or later."
+        "There is no way to Exeter Circle with room for just that at the moment;"
+        " try another amount, or later."
     )
     journal = KeyStore(circles.southwark.home("ann")).journal("southwark-circle")
     assert journal.unanswered() == ()

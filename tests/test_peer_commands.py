@@ -146,7 +146,7 @@ def test_a_circle_that_is_gone_has_its_procedure(circles: Circles, capsys: Shown
     assert stands(exeter)["outgoing"] == 20
     assert "20 minutes to there are under way." in exeter.tallyd("peer why", "southwark.example")
     under_way = refused(exeter, "peer leave", "southwark.example", "--yes")
-    assert "payments with Southwark Circle are still under way, the oldest since" in under_way
+    assert "Payments with Southwark Circle are still under way, the oldest since" in under_way
     assert "for 30 days" in refused(exeter, "peer give-up", "southwark.example", "--yes")
     [promise] = dan.json("promises", "--account", "cat")["promises"]
     early = dan.fail("officer", "free", "cat", str(promise["index"]), "--reason", "they are away")

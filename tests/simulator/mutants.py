@@ -269,6 +269,7 @@ MUTANTS: dict[str, tuple[Change, ...]] = {
             "    draft.end(before, committed=True)\n",
             "    before = draft.state.link_holds[transit.incoming, transit.payment]\n"
             "    ours = draft.link(transit.incoming).ours\n"
+            "    from dataclasses import replace\n"
             "    before = replace(before, value=worth_at_least(ours, before.amount))\n"
             "    draft.end(before, committed=True)\n",
         ),
