@@ -175,8 +175,8 @@ def _read_occurrence(each: Fields) -> OccurrenceView:
     return OccurrenceView(
         event=each.integer("event", 1),
         at=each.text("at", 16),
-        begins=_read_local(each, "begins"),
-        ends=_read_local(each, "ends"),
+        begins=read_local(each, "begins"),
+        ends=read_local(each, "ends"),
         starts=each.amount("starts"),
         moved=each.boolean("moved"),
         cancelled=each.boolean("cancelled"),
@@ -204,12 +204,13 @@ def _read_reminder(each: Fields) -> ReminderView:
         due=each.amount("due"),
         kind=each.text("kind", 32),
         event=each.integer("event", 1),
-        begins=_read_local(each, "begins"),
+        begins=read_local(each, "begins"),
         title=each.text("title"),
     )
 
 
-def _read_local(each: Fields, name: str) -> datetime:
+def read_local(each: Fields, name: str) -> datetime:
+    """A local time, such as 2026-12-05T10:00. Raises AnswerInvalid."""
     try:
         found = datetime.fromisoformat(each.text(name, 16))
     except ValueError:

@@ -20,7 +20,7 @@ CATEGORIES_MAX: Final = 1000
 TEXT_MAX: Final = 4000
 NUMBER_MAX: Final = 20_000_000
 
-PARTS: Final = ("languages", "about", "place", "contact")
+PARTS: Final = ("languages", "about", "place", "contact", "helped")
 """What a member may show to every other, or keep to themselves and the coordinators."""
 SIDES: Final = (100, 500, 1000, 2000, 5000, 10_000)
 """How coarse a place on the map may be, in metres."""
@@ -93,6 +93,7 @@ class ProfileView:
     square: Square | None
     channel: str | None
     contact: str | None
+    helped: int | None
     shown: tuple[str, ...] | None
     vetted: tuple[str, ...]
 
@@ -231,6 +232,7 @@ def _read_profile(answer: Fields) -> ProfileView:
         square=None if square is None else _read_square(square),
         channel=answer.optional("channel", text),
         contact=answer.optional("contact", text),
+        helped=answer.optional("helped", answer.integer),
         shown=answer.optional("shown", texts),
         vetted=texts("vetted"),
     )

@@ -28,6 +28,7 @@ from ledger.note import parse_vkey
 from ledger.orders import (
     TREASURY,
     Act,
+    Assign,
     Assist,
     Claim,
     Close,
@@ -53,8 +54,8 @@ PAYMENT_KINDS = ("arrive", "settle", "release")
 """What an entry about a payment between circles is, on a member's account."""
 
 UNMOVING = frozenset(
-    "hold defer release claim object limits holder assist enrol revoke freeze thaw veto mandate "
-    "unmandate".split()
+    "hold defer release claim object assign limits holder assist enrol revoke freeze thaw veto "
+    "mandate unmandate".split()
 )
 """Kinds of entry that move no balance."""
 
@@ -220,7 +221,9 @@ def expected_deltas(account: int, act: Act) -> dict[int, int | None]:
             return {account: -amount, payee: amount}
         case Settle(_, payee, amount):
             return {payee: amount}
-        case Hold() | Defer() | Claim() | Object() | Limits() | Holder() | Assist() | Mandate():
+        case Hold() | Defer() | Claim() | Object() | Assign() | Limits() | Holder() | Assist():
+            return {account: 0}
+        case Mandate():
             return {account: 0}
         case Close():
             return {account: None}

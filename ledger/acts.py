@@ -21,11 +21,11 @@ class Pay(NamedTuple):
 class Hold(NamedTuple):
     """Sets an amount aside, and fixes who may resolve it.
 
-    ``payee`` is () while nobody is named. The payer may settle at any time and take it back once
-    the log time is at least ``until`` (Unix milliseconds). With ``claim_window`` the payee's claim
-    is good after that many milliseconds without an objection; with ``coordinator`` 1 a coordinator
-    may settle or release. With ``evidence`` (the hash of a payment between circles) nobody but it
-    resolves.
+    ``payee`` is () while nobody is named. The payer may settle at any time and take it back while
+    nobody is named, or once the log time is at least ``until`` (Unix milliseconds). With
+    ``claim_window`` the payee's claim is good after that many milliseconds without an objection;
+    with ``coordinator`` 1 a coordinator may settle, release or assign. With ``evidence`` (the hash
+    of a payment between circles) nobody but it resolves.
     """
 
     payee: tuple[int, ...]
@@ -63,6 +63,15 @@ class Object(NamedTuple):
     """The payer objects to the claim on a hold."""
 
     hold: int
+
+
+class Assign(NamedTuple):
+    """Names the payee of a hold for nobody yet, with the ``claim_window`` that they have; or, with
+    ``payee`` (), hands it back, so that it is for nobody again."""
+
+    hold: int
+    payee: tuple[int, ...]
+    claim_window: tuple[int, ...] = ()
 
 
 class Defer(NamedTuple):
@@ -249,6 +258,7 @@ Act = (
     | Release
     | Claim
     | Object
+    | Assign
     | Defer
     | Sell
     | Redeem

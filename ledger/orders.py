@@ -13,6 +13,7 @@ from ledger import charter, codec, declarations, keys
 from ledger.acts import Act as Act
 from ledger.acts import Amend as Amend
 from ledger.acts import Appoint as Appoint
+from ledger.acts import Assign as Assign
 from ledger.acts import Assist as Assist
 from ledger.acts import Claim as Claim
 from ledger.acts import Close as Close
@@ -62,7 +63,7 @@ PAPER_PERSON = 1
 """The person whose only device is the sealed paper key."""
 
 OFFICES = ("coordinator", "auditor")
-MANDATE_SCOPE = ("pay", "hold", "settle", "release", "claim", "object")
+MANDATE_SCOPE = ("pay", "hold", "settle", "release", "claim", "object", "assign")
 """What a mandate can allow; also what may be done with a slip."""
 
 
@@ -184,6 +185,10 @@ _KINDS: dict[str, tuple[type[Any], dict[str, Shape]]] = {
     "release": (Release, {"hold": _index, "evidence": _evidence}),
     "claim": (Claim, {"hold": _index, "amount": _amount}),
     "object": (Object, {"hold": _index}),
+    "assign": (
+        Assign,
+        {"hold": _index, "payee": optional(_number), "claim_window": optional(_time)},
+    ),
     "defer": (Defer, {"hold": _index}),
     "sell": (Sell, {"amount": _amount, "reference": _reference}),
     "redeem": (Redeem, {"amount": _amount, "reference": _reference}),

@@ -146,7 +146,8 @@ async def _put_holds(connection: Connection, holds: Sequence[OpenHold]) -> None:
         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[],
             $6::bigint[], $7::boolean[], $8::bytea[], $9::bigint[], $10::bigint[], $11::boolean[])
         ON CONFLICT (index) DO UPDATE
-            SET account = excluded.account, claimed_at = excluded.claimed_at,
+            SET account = excluded.account, payee = excluded.payee,
+                claim_window = excluded.claim_window, claimed_at = excluded.claimed_at,
                 claimed = excluded.claimed
         """,
         *zip(*rows, strict=True),

@@ -19,6 +19,8 @@ from prometheus_client import CollectorRegistry
 
 from ledger.note import Signer, make_signer
 from node.calendar.rsvps import forget_answers
+from node.care.readers import tell_new_readers
+from node.care.retention import forget_care
 from node.config import Config
 from node.connections import Connection, Pool
 from node.directory.expiry import forget_old
@@ -29,12 +31,18 @@ from node.federation.forked import shut_forked
 from node.federation.peers import Peers, open_peers
 from node.federation.wishes import grant_forever
 from node.gossip.meetings import Gossip, open_gossip
+from node.help.held import forget_help
+from node.help.rounds import run_rounds
 from node.keyring import check_keyring, read_keyring
 from node.loading import load
 from node.log_clock import LogClock
 from node.mark import Mark
 from node.migrate import migrate, service_role
+from node.numbers.keeping import keep_numbers
 from node.postgres import Postgres, embedded_postgres, running_postgres
+from node.talking.delivery import Delivery, open_delivery
+from node.talking.event_notices import forget_told
+from node.talking.expiry import forget_talk
 from node.verifier import Verifier
 from node.witness.cosigning import Cosigner, open_cosigner
 from node.witness.logs import witness_key
@@ -70,7 +78,8 @@ class Circle:
     """What the HTTP side works with. ``pool`` reads what is committed; ``writer`` alone writes.
 
     ``witness`` cosigns the heads of others; ``cosigner`` has those of this log cosigned. ``peers``
-    are the exchanges with other circles; ``gossip`` is what is known of all others.
+    are the exchanges with other circles; ``gossip`` is what is known of all others. ``delivery``
+    has members told what they are to be told.
     """
 
     config: Config
@@ -83,6 +92,7 @@ class Circle:
     cosigner: Cosigner
     peers: Peers
     gossip: Gossip
+    delivery: Delivery
 
     @property
     def origin(self) -> str:
@@ -170,14 +180,7 @@ async def open_circle(
         check_keyring(keyring, loaded.certificate)
         mark = Mark(config.directory / "mark")
         stack.callback(mark.close)
-        pool = await asyncpg.create_pool(
-            dsn,
-            min_size=0,
-            max_size=POOL_CONNECTIONS_MAX,
-            command_timeout=STATEMENT_SECONDS_MAX,
-            server_settings=_settings(config.schema),
-            reset=_leave,
-        )
+        pool = await _open_pool(dsn, config.schema)
         stack.push_async_callback(pool.close)
         verifier = Verifier()
         stack.callback(verifier.close)
@@ -197,9 +200,14 @@ async def open_circle(
             open_gossip(peers, cosigner, config.address, registry)
         )
         clearing = make_clearing(gossip, registry)
+        ways_out = (config.email, config.sms)
+        delivery = await stack.enter_async_context(
+            open_delivery(pool, writer, clock, ways_out, registry)
+        )
         work = (
             *(writer.run(), _purge_forever(pool, clock), watch),
             *(cosigner.run(), peers.run(), gossip.run(), clearing.run()),
+            *(delivery.run(), run_rounds(pool, clock), keep_numbers(pool, clock)),
         )
         opening = partial(open_agreed, writer, pool)
         granting = grant_forever(pool, writer, keyring, opening, clearing.grant)
@@ -207,7 +215,7 @@ async def open_circle(
             await shut_forked(writer, pool)
             yield Circle(
                 *(config, writer, verifier, pool, clock, registry),
-                *(witness, cosigner, peers, gossip),
+                *(witness, cosigner, peers, gossip, delivery),
             )
 
 
@@ -241,6 +249,19 @@ def _lock_name(schema: str) -> str:
 
 def _settings(schema: str) -> dict[str, str]:
     return {"search_path": schema, "role": service_role(schema), "application_name": "tallyd"}
+
+
+async def _open_pool(dsn: str, schema: str) -> Pool:
+    """Connections to read with, and to change what is beside the ledger."""
+    pool: Pool = await asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=POOL_CONNECTIONS_MAX,
+        command_timeout=STATEMENT_SECONDS_MAX,
+        server_settings=_settings(schema),
+        reset=_leave,
+    )
+    return pool
 
 
 async def _connect_writer(dsn: str, schema: str) -> Connection:
@@ -298,6 +319,7 @@ async def _purge_forever(pool: Pool, clock: Callable[[], int]) -> None:
         await asyncio.sleep(PURGE_SECONDS)
         try:
             await purge(pool, clock())
+            await tell_new_readers(pool, clock())
         except DATABASE_AWAY as error:
             log.warning("purge_failed", error=type(error).__name__)
 
@@ -305,10 +327,11 @@ async def _purge_forever(pool: Pool, clock: Callable[[], int]) -> None:
 async def purge(pool: Pool, now: int) -> None:
     """Drop what has expired: verdicts of orders that can no longer be sent, payment requests that
     nobody paid until a day after their time, listings that nobody renewed, answers to events of
-    long ago, and sessions.
+    long ago, old messages and notices, help that is long over, and sessions.
 
     An order or a request is over by log time, which never goes back. By a clock that is ahead for a
-    while, orders would be forgotten that can be sent again when it is right.
+    while, orders would be forgotten that can be sent again when it is right. So would what members
+    wrote and asked for, which nothing brings back.
     """
     await pool.execute("DELETE FROM verdicts WHERE expires < (SELECT log_time FROM head)")
     await pool.execute(
@@ -324,5 +347,10 @@ async def purge(pool: Pool, now: int) -> None:
     )
     await forget_old(pool, now)
     await forget_answers(pool, now)
+    await forget_told(pool, now)
+    logged = await pool.fetchval("SELECT log_time FROM head")
+    await forget_talk(pool, logged)
+    await forget_care(pool, logged)
+    await forget_help(pool, logged)
     await pool.execute("DELETE FROM sessions WHERE expires < $1", now)
     await pool.execute("DELETE FROM session_nonces WHERE expires < $1", now)

@@ -14,9 +14,21 @@ from urllib.parse import urlsplit
 
 from node.errors import DatabaseUnsuitable, NodeUnfit, NotInitialised
 from node.migrate import check_schema_name
+from node.talking.settings import (
+    EMAIL_PASSWORD,
+    SMS_SECRET,
+    EmailSettings,
+    SmsSettings,
+    read_email,
+    read_sms,
+)
 
 SETTINGS = ("schema", "listen", "public_url")
-ENVIRONMENT = ("DATABASE_URL", "TALLYD_LISTEN", "TALLYD_PUBLIC_URL")
+TABLES = ("email", "sms")
+ENVIRONMENT = (
+    *("DATABASE_URL", "TALLYD_LISTEN", "TALLYD_PUBLIC_URL"),
+    *(EMAIL_PASSWORD, SMS_SECRET),
+)
 
 
 class BadSettings(NodeUnfit):
@@ -30,7 +42,7 @@ class Config:
     """What a node is told. ``database_url`` is None for the embedded PostgreSQL.
 
     ``host`` and ``port`` are where it listens (port 0: any); ``public_url`` is how others reach it,
-    or None for where it listens.
+    or None for where it listens. ``email`` and ``sms`` are None where nothing goes out that way.
     """
 
     directory: Path
@@ -39,6 +51,8 @@ class Config:
     port: int
     public_url: str | None
     database_url: str | None = field(repr=False)
+    email: EmailSettings | None = None
+    sms: SmsSettings | None = None
 
     @property
     def keys(self) -> Path:
@@ -59,7 +73,7 @@ def read_config(directory: Path, environment: Mapping[str, str] = os.environ) ->
         raise NotInitialised(directory) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadSettings(f"{path} cannot be read: {error}.") from None
-    wrong = [f"{name} is no setting" for name in sorted(settings.keys() - set(SETTINGS))]
+    wrong = [f"{name} is no setting" for name in sorted(settings.keys() - {*SETTINGS, *TABLES})]
     wrong += [
         f"{name} is not a text" for name in SETTINGS if not isinstance(settings.get(name, ""), str)
     ]
@@ -76,10 +90,12 @@ def read_config(directory: Path, environment: Mapping[str, str] = os.environ) ->
         check_schema_name(settings["schema"])
     except DatabaseUnsuitable as error:
         wrong.append(str(error).rstrip("."))
+    email = read_email(settings.get("email"), environment, wrong)
+    sms = read_sms(settings.get("sms"), environment, wrong)
     if wrong:
         raise BadSettings(f"{path}: {'; '.join(wrong)}.")
     database_url = environment.get("DATABASE_URL") or None
-    return Config(directory, settings["schema"], host, port, public_url, database_url)
+    return Config(directory, settings["schema"], host, port, public_url, database_url, email, sms)
 
 
 def _parse_listen(listen: str, wrong: list[str]) -> tuple[str, int]:
@@ -103,5 +119,6 @@ def write_config(directory: Path, schema: str, listen: str) -> None:
         f'schema = "{schema}"\n'
         f'listen = "{listen}"\n'
         '# public_url = "https://circle.example"\n'
+        "# Mail and text messages have tables of their own, [email] and [sms]: see the README.\n"
     )
     (directory / "node.toml").write_text(text, "utf-8")

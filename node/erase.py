@@ -5,6 +5,9 @@ account with their salts, their sessions, and all that the circle knows of them 
 profile, vetting, blocks, listings, complaints, what they hosted and whether they came. What the
 log commits to stays: accounts, amounts, keys, and the labels of devices, which their enrolments
 contain. So replay and proofs stay valid, and the other party's statement says "former member".
+
+Concerns for somebody's safety stay too, without the name, until their time is over: what was
+written down to keep people safe is not for one of them to remove.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from ledger.orders import FIRST_MEMBER, Order
 from node.calendar.held import erase_from_calendar
 from node.connections import Connection
 from node.errors import NotErasable
+from node.help.held import erase_help
+from node.talking.held import erase_messages
 
 SCAN_ROWS = 500
 
@@ -34,6 +39,8 @@ class Erased:
     sessions: int
     listings: int = 0
     calendar: int = 0
+    messages: int = 0
+    help_requests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +65,13 @@ async def erase(connection: Connection, person: int) -> Erased:
         await _check_erasable(connection, person)
         texts = await _delete_texts(connection, person)
         calendar = await erase_from_calendar(connection, person)
+        messages = await erase_messages(connection, person)
+        help_requests = await erase_help(connection, person)
         listings = await _delete(connection, "DELETE FROM listings WHERE person = $1", person)
         return Erased(
             person,
-            # With it go their profile, vetting and blocks, and complaints by them or about them.
+            # With it go their profile, vetting, blocks, notices and threads, and complaints by them
+            # or about them.
             names=await _delete(connection, "DELETE FROM people WHERE person = $1", person),
             texts=texts,
             request_texts=await _delete(
@@ -70,6 +80,8 @@ async def erase(connection: Connection, person: int) -> Erased:
             sessions=await _delete(connection, "DELETE FROM sessions WHERE person = $1", person),
             listings=listings,
             calendar=calendar,
+            messages=messages,
+            help_requests=help_requests,
         )
 
 

@@ -38,8 +38,12 @@
         EventInvalid              a time, repeat or zone that the calendar cannot take
         TooManyEvents             somebody has made as many events as they may
         NotPermitted              something that is for others to do
+        NoSafeguarder             a concern that nobody here may read
         EventOver                 an answer to what is over or was cancelled
         EventFull                 more guests than there are places left
+        HelpOver                  a request for help that is over, or was cancelled
+        HelpTaken                 a yes or no to a request for help that comes too late
+        AskerUntold               a helper collects before the asker had their time to object
         SessionRefused            a session opening that is not accepted, or a token that is over
         LogNotWitnessed           a head of a log that this node does not witness
         CheckpointUnsigned        a head that its log did not sign
@@ -420,6 +424,19 @@ class NotPermitted(RequestError):
         super().__init__(f"Only {who} may {what}.")
 
 
+class NoSafeguarder(RequestError):
+    """A concern that nobody may read: all who would are those whom it is about, or near them."""
+
+    code = "no-safeguarder"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nobody in this circle may read this concern, because it is about them or about "
+            "somebody they share an account with: take it to your council's safeguarding team, "
+            "and in an emergency call the emergency number."
+        )
+
+
 class EventOver(RequestError):
     """An answer to an event that is ``state``: over or cancelled."""
 
@@ -440,6 +457,39 @@ class EventFull(RequestError):
         super().__init__(
             f"Event {event} has room for {left} of you in all, so you keep the places that you "
             "have; come with fewer guests."
+        )
+
+
+class HelpOver(RequestError):
+    """Something about a request for help that is over or was cancelled."""
+
+    code = "help-over"
+
+    def __init__(self, request: int) -> None:
+        self.request = request
+        super().__init__(f"Request {request} is over: nothing more is needed. Thank you.")
+
+
+class HelpTaken(RequestError):
+    """A yes or no to a request for help that does not fit any more. ``reason`` says why."""
+
+    code = "help-taken"
+
+    def __init__(self, request: int, reason: str) -> None:
+        self.request, self.reason = request, reason
+        super().__init__(f"Request {request}: {reason}.")
+
+
+class AskerUntold(RequestError):
+    """A helper collects by the asker's silence, who was not told for long enough."""
+
+    code = "asker-untold"
+
+    def __init__(self, request: int) -> None:
+        self.request = request
+        super().__init__(
+            f"Who asked for help {request} has three days to object from when they are told that it"
+            " is done; until then they, or a coordinator, can pay you."
         )
 
 

@@ -20,8 +20,11 @@ from node.api.names import names_of_persons
 from node.api.requests import read_requests
 from node.api.statement import Span, find_span, read_page
 from node.calendar.held import given_answers, has_feed, hosted_events
+from node.care.held import read_cared
 from node.connections import Acquire, Connection, Reader
+from node.help.held import read_help_held
 from node.people.held import read_held
+from node.talking.held import left_notices, read_talked, written_messages
 
 ROWS = 1000
 """Entries read at once."""
@@ -97,8 +100,9 @@ async def export_person(
 ) -> AsyncGenerator[bytes, None]:
     """All that is held on a person, as pieces of one JSON object. Raises PersonUnknown.
 
-    Whom they blocked and of whom they complained is for themselves, who read their ``own``: others,
-    who may be among those, are shown nothing there.
+    Whom they blocked, of whom they complained and for whom they were worried is for themselves, who
+    read their ``own``: others, who may be among those, are shown nothing there. Neither are they
+    shown what was written, or what the member was told.
     """
     async with acquire() as connection:
         numbers = await read_holdings(connection, person)
@@ -113,17 +117,20 @@ async def export_person(
             "sessions": await _read_sessions(connection, person),
             "verdicts": await _read_verdicts(connection, person),
             **await read_held(connection, person),
+            **await read_talked(connection, person),
+            **await read_cared(connection, person),
+            **await read_help_held(connection, person),
             "calendar_feed": await has_feed(connection, person),
         }
     if not (head["handle"] or head["accounts"] or head["devices"]):
         raise PersonUnknown(person)
     if not own:
-        head |= {"blocks": [], "complaints": []}
-    return _pieces(acquire, head, accounts)
+        head |= {"blocks": [], "complaints": [], "concerns": [], "message_complaints": []}
+    return _pieces(acquire, head, accounts, own=own)
 
 
 async def _pieces(
-    acquire: Acquire, head: dict[str, Any], accounts: list[Account]
+    acquire: Acquire, head: dict[str, Any], accounts: list[Account], *, own: bool
 ) -> AsyncGenerator[bytes, None]:
     yield _json(head)[:-1]
     yield b', "texts": ['
@@ -138,6 +145,14 @@ async def _pieces(
     yield b'], "rsvps": ['
     async for piece in _joined(given_answers(acquire, head["person"])):
         yield piece
+    yield b'], "messages": ['
+    if own:
+        async for piece in _joined(written_messages(acquire, head["person"])):
+            yield piece
+    yield b'], "notices": ['
+    if own:
+        async for piece in _joined(left_notices(acquire, head["person"])):
+            yield piece
     yield b'], "statements": ['
     for place, account in enumerate(accounts):
         yield b", " * bool(place) + f'{{"account": {account.number}, "lines": ['.encode()

@@ -129,6 +129,12 @@ async def _grant(connection: Connection, schema: str) -> None:
         "peer_invitations, peers, wishes, gossip_records, "
         "profiles, blocks, vetting_levels, vettings, categories, listings, spelling, reports"
         ", calendar, events, occurrences, rsvps, event_notices, calendar_feeds"
+        ", notice_wishes, notices, event_told, threads, messages, message_reports, announcements"
+        ", suspensions, safeguarding, concerns, duty_week, duty_days, duty_turns"
+        ", help_terms, helpers, help_requests, help_windows, visits, asks"
+        ", open_counting, open_traders"
     )
     await connection.execute(f"GRANT UPDATE, DELETE ON {changing} TO {role}")
+    await connection.execute(f"GRANT DELETE ON handover_notes, suspension_acts TO {role}")
+    await connection.execute(f"GRANT UPDATE ON open_months TO {role}")
     await connection.execute(f"REVOKE INSERT ON migrations FROM {role}")

@@ -22,6 +22,7 @@ from ledger.orders import (
     TREASURY,
     Amend,
     Appoint,
+    Assign,
     Assist,
     Claim,
     Close,
@@ -110,6 +111,23 @@ def _set_aside(circle: Circle) -> None:
     ended = circle.do(noa, Hold((), 10, circle.now + MINUTE)).number
     circle.now += MINUTE
     circle.do(noa, Release(ended))
+    _ask(circle)
+
+
+def _ask(circle: Circle) -> None:
+    """Tokens set aside for whoever helps: one cancels, one has claimed, one is not found yet."""
+    ann, mia, noa, oli = (circle[name] for name in ("ann", "mia", "noa", "oli"))
+    later = circle.now + HOUR
+    asked = circle.do(mia, Hold((), 9, later, (), 1)).number
+    circle.do(mia, Assign(asked, (noa.account,), (MINUTE,)))
+    circle.do(noa, Claim(asked, 9))
+    circle.do(noa, Assign(asked, ()))
+    by_office: dict[str, Any] = {"account": mia.account, "text": REASON}
+    circle.do(ann, Assign(asked, (oli.account,)), **by_office)
+    circle.do(ann, Assign(asked, ()), **by_office)
+    circle.do(mia, Assign(asked, (noa.account,), (MINUTE,)))
+    circle.do(mia, Release(circle.do(mia, Hold((), 3, later)).number))
+    circle.do(mia, Hold((), 2, later))
 
 
 def _act_for_others(circle: Circle) -> None:

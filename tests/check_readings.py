@@ -17,6 +17,7 @@ from ledger.orders import (
     Act,
     Amend,
     Appoint,
+    Assign,
     Assist,
     Claim,
     Close,
@@ -62,6 +63,7 @@ WITHOUT_ACCOUNT = frozenset(
     "Reverse Invite Uninvite Join Open Enrol Revoke Freeze Thaw Veto Unmandate Appoint Dismiss "
     "Amend".split()
 )
+AboutAHold = Settle | Release | Claim | Object | Assign
 BESIDE_THE_LOG = ("handle-taken", "request-unusable", "route-unusable", "order-unacceptable")
 """What the ledger looks up and the log does not show."""
 
@@ -190,7 +192,7 @@ class Readings:
             name, signer = pick(self._committee())
         account = self._account(signer, act)
         holders = self._holders(account)
-        if isinstance(act, Settle | Release | Claim | Object) and holders and chance() < 0.7:
+        if isinstance(act, AboutAHold) and holders and chance() < 0.7:
             name, signer = pick(holders)
         header: dict[str, Any] = {"device": name, "account": account}
         if chance() < (0.9 if type(act).__name__ in OFFICERS_ACTS else 0.3):
@@ -201,7 +203,7 @@ class Readings:
             header["nonce"] = self.circle._nonce - pick((0, 1, 5))
         if chance() < 0.01:
             header["person"] = pick((0, 101, 102, 500))
-        if isinstance(act, Pay | Hold | Settle | Release | Claim | Object):
+        if isinstance(act, Pay | Hold | AboutAHold):
             header |= self._by_proxy(header["account"])
         if isinstance(act, Join):
             header |= {"device": f"key {self.names}", "person": 0, "account": 0, "text": REASON}
@@ -248,7 +250,7 @@ class Readings:
         if isinstance(act, Levy | Payout):
             return pick((1, 2, 2, 3, 101))
         state = self.circle.state
-        if isinstance(act, Settle | Release | Claim | Object) and act.hold in state.holds:
+        if isinstance(act, AboutAHold) and act.hold in state.holds:
             hold = state.holds[act.hold]
             return pick((hold.account, hold.payee or hold.account, signer.account))
         if isinstance(act, Pay | Hold | Mandate):
@@ -334,9 +336,22 @@ class Readings:
                 lambda: Claim(number, amount),
                 lambda: Claim(self._hold_number(), pick((1, 5))),
                 lambda: Object(number),
+                lambda: Assign(number, pick(((payee,), ())), pick(((), (MINUTE,)))),
+                self._assign,
+                self._assign,
                 lambda: Defer(number),
             )
         )()
+
+    def _assign(self) -> Assign:
+        """Mostly one that fits: of a hold for nobody to a member, or of another to nobody."""
+        pick, holds = self.random.choice, self.circle.state.holds
+        window = pick(((), (), (MINUTE,)))
+        if pick((True, False)):
+            named = [number for number, hold in holds.items() if hold.payee]
+            return Assign(pick(named or [3]), (), window)
+        unnamed = [number for number, hold in holds.items() if not hold.payee]
+        return Assign(pick(unnamed or [3]), (pick((101, 102, 105, self._any_account())),), window)
 
     def _member_act(self, signer: Person) -> Act:
         pick, now = self.random.choice, self.circle.now
@@ -392,7 +407,9 @@ class Readings:
 
     def _office_act(self, signer: Person) -> Act:
         pick, now = self.random.choice, self.circle.now
-        scope = tuple(pick(("pay", "hold", "settle", "claim")) for _ in range(pick((1, 2))))
+        scope = tuple(
+            pick(("pay", "hold", "settle", "claim", "assign")) for _ in range(pick((1, 2)))
+        )
         until, office = now + pick((0, 1, 9 * DAY)), pick(("coordinator", "auditor"))
         rules = self.circle.state.rules._replace(
             threshold=pick((1, 2, 2, 3, 9)),

@@ -7,7 +7,7 @@ signatures and the order of things can show it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import asyncpg
@@ -22,19 +22,21 @@ from ledger.orders import (
     TREASURY,
     Amend,
     Appoint,
+    Assign,
     Enrol,
     Freeze,
     Hold,
     Limits,
     Pay,
     Payout,
+    Release,
     Reverse,
     Sell,
     Settle,
     parse,
     sign_order,
 )
-from ledger.state import EndHold, MarkReversed, MarkSlip, PutDevice, PutOffice, PutRules
+from ledger.state import EndHold, MarkReversed, MarkSlip, PutDevice, PutHold, PutOffice, PutRules
 from node.check import CheckResult, check_log
 from tests.check_history import Edge, create, forge, store
 from tests.circle import DAY, HOUR, MINUTE, REASON, Circle, Person, key, salt, seed, town
@@ -223,6 +225,46 @@ def claim_too_soon(circle: Circle) -> None:
     forge(circle, order, Decision("settle", "policy", moves, (EndHold(number),), exempt=True))
 
 
+def _assigned(circle: Circle, signer: str, assign: Assign, *, hold: int, payee: int | None) -> None:
+    """Forge that a promise of mia's is for ``payee`` from now on, at the order of ``signer``."""
+    made, side = circle.state.holds[hold], circle[signer].account
+    other = made.payee or (*assign.payee, 0)[0]
+    order = circle.sign(circle[signer], assign, account=side)
+    changed = replace(made, payee=payee, claim_window=None, claimed=None)
+    moves = (Move(made.account, 0), Move(other, 0))
+    forge(circle, order, Decision("assign", "member", moves, (PutHold(changed),)))
+
+
+def given_to_another(circle: Circle) -> None:
+    """The payer turns to another helper, though the first has not handed it back."""
+    noa, oli = circle["noa"].account, circle["oli"].account
+    number = circle.do(circle["mia"], Hold((noa,), 50, circle.now + DAY)).number
+    _assigned(circle, "mia", Assign(number, (oli,)), hold=number, payee=oli)
+
+
+def taken_from_the_helper(circle: Circle) -> None:
+    noa = circle["noa"].account
+    number = circle.do(circle["mia"], Hold((noa,), 50, circle.now + DAY)).number
+    _assigned(circle, "mia", Assign(number, ()), hold=number, payee=None)
+
+
+def taken_by_oneself(circle: Circle) -> None:
+    """Somebody names themselves as whom it is for."""
+    noa = circle["noa"].account
+    number = circle.do(circle["mia"], Hold((), 50, circle.now + DAY)).number
+    _assigned(circle, "noa", Assign(number, (noa,)), hold=number, payee=noa)
+
+
+def freed_too_soon(circle: Circle) -> None:
+    """While somebody is named, the payer waits."""
+    mia, noa = circle["mia"], circle["noa"]
+    number = circle.do(mia, Hold((), 50, circle.now + DAY)).number
+    circle.do(mia, Assign(number, (noa.account,)))
+    order = circle.sign(mia, Release(number))
+    moves = (Move(mia.account, 0, -50),)
+    forge(circle, order, Decision("release", "member", moves, (EndHold(number),)))
+
+
 def device_nobody_ordered(circle: Circle) -> None:
     """An enrolment for mia, by a key that a stranger gave themselves."""
     mia = circle["mia"]
@@ -287,6 +329,10 @@ FORGERIES = (
     Case(unit_like_a_figure, "a unit that could be read as part of a figure"),
     Case(wider_than_the_charter, "more than the charter allows one member"),
     Case(claim_too_soon, "has no claim to it"),
+    Case(given_to_another, "it names account 106 where account 105 is named"),
+    Case(taken_from_the_helper, "the payer takes back the name of whom it is for"),
+    Case(taken_by_oneself, "account 105 is on neither side of what is set aside"),
+    Case(freed_too_soon, "the payer takes back before"),
     Case(device_nobody_ordered, "its device was not enrolled"),
     Case(state_of_other_accounts, "its public part is not what its order makes public"),
     Case(second_charter, "a charter stands where only leaf 0 may have one"),

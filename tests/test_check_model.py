@@ -320,7 +320,7 @@ TAMPERINGS = (
         "UPDATE head SET frontier = set_byte(frontier, 40, get_byte(frontier, 40) # 1)",
         None,
         "head",
-        "its frontier does not have the hash over entries 256 to 319",
+        "its frontier does not have the hash over entries 256 to 383",
     ),
     Tampering(
         "frontier too long", "UPDATE head SET frontier = frontier || root", None, "head", "too many"
@@ -406,6 +406,20 @@ TAMPERINGS = (
         "cap", "UPDATE devices SET spent = 0 WHERE spent > 0", None, "devices (", "its spent is 0"
     ),
     Tampering("hold", "UPDATE holds SET amount = amount - 1", None, "holds (", "its amount is"),
+    Tampering(
+        "payee",
+        "UPDATE holds SET payee = 106 WHERE payee = 105",
+        None,
+        "holds (",
+        "its payee is 106, and the log makes it 105",
+    ),
+    Tampering(
+        "window",
+        "UPDATE holds SET claim_window = 1 WHERE payee = 105",
+        None,
+        "holds (",
+        "its claim_window is 1",
+    ),
     Tampering("claim", "UPDATE holds SET claimed = NULL", None, "holds (", "its claimed is None"),
     Tampering(
         "person",

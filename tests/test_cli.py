@@ -195,6 +195,32 @@ def test_what_is_set_aside_is_handed_over_in_part(newcomer: Newcomer) -> None:
     assert ann.tell("hand-over", again, "--whom", account(ben)).endswith("You have 6 hours.\n")
 
 
+def test_a_promise_is_given_to_a_helper_who_gives_it_back(newcomer: Newcomer) -> None:
+    """While it is for nobody it can be freed at any time."""
+    ann, ben = newcomer("ann"), newcomer("ben")
+    number = str(ann.json("set-aside", "2", "--for", "The hedge")["promise"])
+    assert f"say for whom: tally assign {number} WHO\n" in ann.tell("promises")
+    handle = ben.json("whoami")["handle"]
+    told = ann.tell("assign", number, handle, "--claim-days", "3")
+    assert told == f"Promise {number} is for Ben now.\n"
+    assert "tally assign" not in ann.tell("promises")
+    assert f"To give it back: tally assign {number} --nobody\n" in ben.tell("promises")
+    assert "You promised it until" in ann.fail("free", number)
+    assert "only they can give it back" in ann.fail("assign", number, "--nobody")
+    assert "has to be given back" in ann.fail("assign", number, account(ann))
+    assert ben.json("claim", number)["promise"] == int(number)
+    back = ben.tell("assign", number, "--nobody")
+    assert back == f"You gave promise {number} back; it is for nobody now.\n"
+    assert "given back (Ann)" in ben.tell("statement", "--all")
+    assert "for nobody already" in ann.fail("assign", number, "--nobody")
+    assert "--nobody" in ann.fail("assign", number)
+    assert "leave out" in ann.fail("assign", number, "--nobody", "--claim-days", "3")
+    fields = ann.json("assign", number, account(ben))
+    assert (fields["kind"], fields["payee"]) == ("assign", int(account(ben)))
+    ben.tell("assign", number, "--nobody")
+    assert "is over, and nothing was paid" in ann.tell("free", number)
+
+
 def test_what_is_promised_can_be_claimed_objected_to_and_given_up(newcomer: Newcomer) -> None:
     ann, ben = newcomer("ann"), newcomer("ben")
     made = ann.json("set-aside", "2", "--whom", account(ben), "--claim-days", "1")

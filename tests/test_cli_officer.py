@@ -183,6 +183,11 @@ def test_members_without_a_device_pay_by_numbered_slips(
     olive.tell("set-aside", "1", "--as", gran, *slip)
     assert "1 token" in olive.tell("promises", "--account", gran)
     agreed = olive.json("set-aside", "1", "--as", gran, "--coordinator", *slip[:2], f"{number}0")
+    given = ("assign", str(agreed["promise"]), "--as", gran)
+    told = olive.tell(*given, handle(tmp_path, "ann"), "--reason", "ann is free")
+    assert told == f"Promise {agreed['promise']} is for Ann now.\n"
+    told = olive.tell(*given, "--nobody", "--reason", "ann is ill")
+    assert told == f"Promise {agreed['promise']} was given back; it is for nobody now.\n"
     paid = ("hand-over", str(agreed["promise"]), "--as", gran, "--whom", handle(tmp_path, "ann"))
     assert "gives its reason" in olive.fail(*paid)
     assert "was paid 1 token" in olive.tell(*paid, "--reason", "done, she said")

@@ -15,6 +15,7 @@ from ledger.declarations import Enrolment, sign_enrolment, sign_invitation
 from ledger.entry import decode_leaf, encode_leaf, encode_posting, order_commitment
 from ledger.orders import (
     PAPER_PERSON,
+    Assign,
     Claim,
     Close,
     Hold,
@@ -208,6 +209,8 @@ def test_order_for_another_circle_or_booked_late_is_not_believed(book: PaperBook
         (101, Hold((), 4, 0), {101: 0}),
         (101, Close(), {101: None}),
         (101, Claim(9, 4), {101: 0}),
+        (101, Assign(9, (102,)), {101: 0}),
+        (102, Assign(9, ()), {102: 0}),
     ],
     ids=str,
 )

@@ -21,6 +21,9 @@ from node.postgres_account import unprivileged_account
 from tests.circle_node import Home, found_circle, serving
 
 WRITTEN_ONCE = ("entries", "postings", "tiles")
+HELD = "claimed_by_somebody"
+TELL = "INSERT INTO open_months (month, worked_out, few, hidden, mirrors, positions, {}) "
+TELL += "VALUES ('2026-{}', 0, '{{}}', '{{}}', '{{}}', '{{}}', {})"
 
 
 @pytest_asyncio.fixture
@@ -82,10 +85,15 @@ async def test_what_the_log_commits_to_is_guarded_from_the_owner_too(
         ("UPDATE accounts SET lowest = floor + 1 WHERE number = 102", "accounts_check"),
         ("UPDATE accounts SET closed = true WHERE number = 102", "closed_is_empty"),
         ("UPDATE accounts SET held = -1 WHERE number = 102", "accounts_held_check"),
+        ("INSERT INTO holds VALUES (9, 102, NULL, 1, 0, 5, false, NULL, NULL, NULL, false)", HELD),
+        ("INSERT INTO holds VALUES (9, 102, NULL, 1, 0, NULL, false, NULL, 3, 1, false)", HELD),
+        (TELL.format("members", "01-01", 4), "open_months_members_check"),
+        (TELL.format("unfilled", "01-01", 1), "open_months_unfilled_check"),
+        (TELL.format("trades", "01-02", 0), "open_months_month_check"),
         ("INSERT INTO head SELECT false, size, root, 0, frontier, '' FROM head", "head_one_check"),
     ],
 )
-async def test_balances_outside_their_limits_are_refused_by_the_database(
+async def test_what_can_never_be_is_refused_by_the_database(
     home: Home, statement: str, constraint: str
 ) -> None:
     async with home.database() as database:
@@ -93,6 +101,22 @@ async def test_balances_outside_their_limits_are_refused_by_the_database(
         with pytest.raises(asyncpg.CheckViolationError) as refused:
             await database.execute(statement)
         assert refused.value.constraint_name == constraint
+
+
+async def test_what_was_told_of_a_month_stays(home: Home) -> None:
+    """What became of its help is written beside it once, and nothing is taken away."""
+    settle = "UPDATE open_months SET settled = true, unfilled = 0"
+    async with home.database() as database:
+        await database.execute(TELL.format("trades", "01-01", 5))
+        await database.execute(f"SET ROLE {home.config.schema}_service")
+        await database.execute(settle)
+        with pytest.raises(asyncpg.RaiseError, match="never changed"):
+            await database.execute(settle)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await database.execute("DELETE FROM open_months")
+        await database.execute("RESET ROLE")
+        with pytest.raises(asyncpg.RaiseError, match="never changed"):
+            await database.execute("DELETE FROM open_months")
 
 
 async def test_a_second_entry_or_posting_of_one_number_is_refused_by_the_database(

@@ -6,11 +6,11 @@ from dataclasses import fields
 
 import asyncpg
 
-from ledger.orders import Hold, Holder, Mandate
+from ledger.orders import Act, Assign, Claim, Hold, Holder, Mandate
 from ledger.state import State
 from node.loading import load
 from tests.check_history import Edge, create, eventful, store
-from tests.circle import DAY, HOUR, Circle, town
+from tests.circle import DAY, HOUR, Circle, Person, town
 
 
 async def read_back(dsn: str, schema: str, circle: Circle) -> State:
@@ -46,6 +46,29 @@ async def test_what_is_open_is_read_back_as_it_was(postgres_dsn: str) -> None:
     circle.do(mia, Hold((noa.account,), 5, circle.now + HOUR))
     assert [hold.counted for hold in circle.state.holds.values()] == [True, False]
     compare(await read_back(postgres_dsn, "loading_open", circle), circle.state)
+
+
+async def test_whom_a_promise_is_for_is_read_back_as_it_was_said_last(postgres_dsn: str) -> None:
+    """Named, claimed, handed back and named again, each in a transaction of its own."""
+    circle = town()
+    mia, noa, oli = circle["mia"], circle["noa"], circle["oli"]
+    number = circle.do(mia, Hold((), 60, circle.now + DAY)).number
+    steps: list[tuple[Person, Act]] = [
+        (mia, Assign(number, (noa.account,), (HOUR,))),
+        (noa, Claim(number, 60)),
+        (noa, Assign(number, ())),
+        (mia, Assign(number, (oli.account,))),
+    ]
+    connection, edge = await asyncpg.connect(postgres_dsn), Edge()
+    try:
+        await create(connection, "loading_assigned", circle)
+        await store(connection, circle, edge)
+        for signer, act in steps:
+            circle.do(signer, act)
+            await store(connection, circle, edge)
+            compare((await load(connection)).state, circle.state)
+    finally:
+        await connection.close()
 
 
 async def test_someone_without_account_or_device_keeps_their_number(postgres_dsn: str) -> None:

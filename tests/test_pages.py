@@ -54,7 +54,7 @@ async def test_the_front_page_tells_what_the_circle_is(
     assert tags.open == []
     assert not {tag for tag, _ in tags.seen} & {"script", "style", "iframe", "img", "form"}
     links = {attributes["href"] for tag, attributes in tags.seen if tag == "a"}
-    assert links == {"/join", "/checkpoint", "/.well-known/tallystick", "/api/v1/docs"}
+    assert links == {"/join", "/open", "/checkpoint", "/.well-known/tallystick", "/api/v1/docs"}
     for word in (*words, "Southwark Circle", f"{size} entries", root):
         assert word in page
     assert "ann@southwark.example" in page
@@ -64,7 +64,7 @@ async def test_the_front_page_tells_what_the_circle_is(
 async def test_names_on_pages_are_text_and_never_markup(postgres_dsn: str, tmp_path: Path) -> None:
     rules = usual_rules(name=HOSTILE.encode(), unit_plural=b"<b>tokens</b>")
     async with circle_node(postgres_dsn, tmp_path / "circle", rules) as node:
-        for path in ("/", "/join", "/pay"):
+        for path in ("/", "/join", "/pay", "/open"):
             page = await node.text(path)
             assert "<script" not in page
             assert "<b>" not in page

@@ -29,6 +29,7 @@ FAULTS = (
     *("loss", "duplication", "delay", "reordering", "partition", "crash", "restored backup"),
     *("clock", "slow disk", "fork", "false statement", "replay", "forge commit", "inflate"),
     *("release early", "commit early", "sat on a payment", "fall silent", "defer", "cycles"),
+    *("payer takes back", "payer gives away"),
 )
 HEADS_FAULTS = (
     *("bulletin", "cosigned", "crash", "loss", "repeated", "request again", "restored backup"),

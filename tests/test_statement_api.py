@@ -15,6 +15,7 @@ import pytest_asyncio
 from ledger.orders import (
     COMMUNITY,
     TREASURY,
+    Assign,
     Close,
     Hold,
     Levy,
@@ -216,6 +217,19 @@ async def test_set_aside_tokens_show_for_whom(node: CircleNode) -> None:
     line = await newest(node, noa)
     assert (line["kind"], line["delta"]) == ("settle", 50)
     assert line["counterparty"]["handle"] == "mia"
+
+
+async def test_whom_a_promise_is_given_to_shows_on_both_statements(node: CircleNode) -> None:
+    """Also after it was handed back."""
+    mia, noa = node["mia"], node["noa"]
+    held = await node.do(mia, Hold((), 60, node.clock.wall() + HOUR))
+    number = held["entry"]["index"]
+    for signer, act in ((mia, Assign(number, (noa.account,))), (noa, Assign(number, ()))):
+        await node.do(signer, act)
+        for reader, other in ((mia, "noa"), (noa, "mia")):
+            line = await newest(node, reader)
+            assert (line["kind"], line["delta"]) == ("assign", 0)
+            assert line["counterparty"]["handle"] == other
 
 
 async def test_who_acts_for_another_is_named_on_both_statements(node: CircleNode) -> None:

@@ -30,7 +30,8 @@ ARROWS = {
     "ledger": {"msgpack", "nacl"},
     "client": {"ledger", "aiohttp", "click", "msgpack", "nacl"},
     "node": {
-        *("ledger", "aiohttp", "asyncpg", "click", "msgpack", "nacl", "prometheus_client"),
+        *("ledger", "aiohttp", "aiosmtplib", "asyncpg", "click", "msgpack", "nacl"),
+        "prometheus_client",
         *("dateutil", "highspy", "icalendar", "pydantic", "segno", "structlog", "uvloop"),
         *("multidict", "pydantic_core"),  # the types in the signatures of aiohttp and pydantic
     },

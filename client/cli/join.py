@@ -8,7 +8,7 @@ import click
 
 from client.address import parse_invitation
 from client.cli.command import Told, command
-from client.cli.prompts import ask_secret
+from client.cli.prompts import ask, ask_secret
 from client.cli.run import Run
 from client.cli.words import listed, person, plain
 from client.errors import AlreadyMember, KeyStoreLocked, NodeError
@@ -26,8 +26,8 @@ _BRIEFLY = Patience(attempts=1, answer_seconds=5.0)
 @command("join", needs_member=False)
 @click.argument("link")
 @click.argument("code", required=False)
-@click.option("--handle", prompt="A short name for you, such as ann", help="Your short name.")
-@click.option("--name", "full_name", prompt="Your name", help="Your name as others see it.")
+@click.option("--handle", help="Your short name, such as ann.")
+@click.option("--name", "full_name", help="Your name as others see it.")
 @click.option("--device", "label", metavar="LABEL", help="What you call this device.")
 @click.option("--call-it", "here", metavar="NAME", help="What the circle is called here.")
 @click.option("--passphrase", "protect", is_flag=True, help="Protect the key with a passphrase.")
@@ -36,8 +36,8 @@ async def join(
     run: Run,
     link: str,
     code: str | None,
-    handle: str,
-    full_name: str,
+    handle: str | None,
+    full_name: str | None,
     label: str | None,
     here: str | None,
     protect: bool,
@@ -45,6 +45,8 @@ async def join(
 ) -> Told:
     """Join a circle with an invitation: its LINK, or the circle's address and the CODE."""
     invitation = parse_invitation(link, code)
+    handle = ask("A short name for you, such as ann", "--handle") if handle is None else handle
+    full_name = ask("Your name", "--name") if full_name is None else full_name
     passphrase = ask_secret("A passphrase for this device's key", new=True) if protect else None
     device = NewDevice(label or this_device(), here or run.settings.circle, passphrase)
     handle, full_name = handle.strip().lower(), " ".join(full_name.split())

@@ -27,6 +27,7 @@ _ACTS = {
     "free": "release",
     "claim": "claim",
     "object": "object",
+    "assign": "assign",
 }
 _WORDS = {kind: words for words, kind in _ACTS.items()}
 

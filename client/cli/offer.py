@@ -10,6 +10,7 @@ from client import directory
 from client.cli.amounts import NUMBER, read_amount
 from client.cli.categories import find_category
 from client.cli.command import Told, command
+from client.cli.help_offers import show_offers
 from client.cli.listing_words import price_in_words, tell_own
 from client.cli.parties import find_person
 from client.cli.run import Run
@@ -105,13 +106,23 @@ async def _make(
 
 
 @command("offers")
+@click.argument("request", required=False, type=NUMBER, metavar="[N]")
 @click.option("--renew", type=NUMBER, metavar="NUMBER", help="Keep it as long again.")
 @click.option("--end", type=NUMBER, metavar="NUMBER", help="Take it out of the directory.")
 @_MEMBER
-async def offers(run: Run, renew: int | None, end: int | None, member: str | None) -> Told:
-    """What you offer and want; --renew keeps one, --end takes one away."""
+async def offers(
+    run: Run, request: int | None, renew: int | None, end: int | None, member: str | None
+) -> Told:
+    """What you offer and want; --renew keeps one, --end takes one away.
+
+    With the number of your request for help: who said yes to it, and what speaks for each.
+    """
     acting = await run.member()
     session = await acting.session()
+    if request is not None:
+        if renew is not None or end is not None or member is not None:
+            raise InputRefused("The number of a request for help goes without anything else.")
+        return await show_offers(run, request)
     if renew is not None and end is not None:
         raise InputRefused("One thing at a time: --renew or --end.")
     if renew is not None:

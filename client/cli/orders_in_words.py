@@ -59,6 +59,9 @@ def _sentence(account: int, act: Act, unit: Unit, names: Names) -> str:
             return f"{who} claims {amount(minor, unit)} of promise {hold}"
         case orders.Object(hold):
             return f"{who} objects to the claim on promise {hold}"
+        case orders.Assign(hold, payee):
+            whom = names.account(payee[0]) if payee else "nobody"
+            return f"promise {hold} is for {whom} from now on"
         case orders.Sell(minor, reference):
             return f"{who} buys {amount(minor, unit)} for cash ({plain(reference)})"
         case orders.Redeem(minor, reference):

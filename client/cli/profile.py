@@ -10,7 +10,10 @@ import click
 
 from client import directory
 from client.cli.command import Told, command
+from client.cli.help_times import tell_length
+from client.cli.hours import change_hours
 from client.cli.listing_words import REACHED, tell_distance
+from client.cli.message_words import tell_hours
 from client.cli.parties import find_person
 from client.cli.run import Run
 from client.cli.words import listed, plain, wrap
@@ -28,37 +31,45 @@ _SIDE = click.Choice([str(side) for side in SIDES])
 @click.option("--about", metavar="TEXT", help="A few words about you.")
 @click.option("--languages", metavar="LIST", help="Such as English, Yoruba.")
 @click.option("--place", metavar="NAME", help="Where you are, as coarsely as you like.")
-@click.option("--map", "spot", metavar="EAST,NORTH", help="In metres, on the map's grid.")
+@click.option("--map", "spot", metavar="EAST,NORTH", help="In metres; helps to find help nearby.")
 @click.option("--square", type=_SIDE, default="1000", help="How coarsely --map is kept, in metres.")
 @click.option("--channel", type=click.Choice(list(REACHED)), help="How you like to be reached.")
 @click.option("--contact", metavar="TEXT", help="The number or address for that.")
+@click.option("--quiet", metavar="HOURS", help="Do not disturb, such as 21-8; or none.")
+@click.option("--digest", metavar="HOUR", help="One email a day at that hour, such as 9; or none.")
 @click.option("--show", multiple=True, type=_PART, help="Let all members see it.")
 @click.option("--hide", multiple=True, type=_PART, help="Let only coordinators see it.")
 async def profile(run: Run, who: str | None, show: Any, hide: Any, **given: str | None) -> Told:
     """What you told of yourself, or what WHO shows; with options, change it.
 
-    Only the coordinators see what you do not --show. A coordinator changes it for a member without
-    a device, by naming WHO.
+    Only the coordinators see what you do not --show. Where you are on the map is used to find help
+    nearby even so; how far it is, others are told only if you show it. A coordinator changes it for
+    a member without a device, by naming WHO.
     """
     member = await run.member()
     session = await member.session()
     other = None if who is None else await find_person(run, who)
     person = member.person if other is None else other.person
-    square = given.pop("square")
-    is_change = bool(show or hide or any(value is not None for value in given.values()))
+    square, hours = given.pop("square"), (given.pop("quiet"), given.pop("digest"))
+    is_profile = bool(show or hide or any(value is not None for value in given.values()))
+    is_change = is_profile or hours != (None, None)
     try:
         seen = await directory.profile(session, person)
     except NodeRefused as refused:
         if other is None or refused.problem != "not-found":
             raise
         return _tell_nothing(other, is_change)
-    if is_change:
-        if seen.shown is None:
+    if seen.shown is None:
+        if is_change:
             raise _not_ones_own(seen.name)
+        return Told(_tell(seen, own=False), {"profile": asdict(seen)})
+    wished = await change_hours(session, person, *hours)
+    if is_profile:
         changed = _changed(seen, square or "1000", given)
         changed["shown"] = sorted((set(seen.shown) | set(show)) - set(hide))
         seen = await directory.change_profile(session, person, changed)
-    return Told(_tell(seen, own=who is None), {"profile": asdict(seen)})
+    told = f"{_tell(seen, own=who is None)}\n{wrap(tell_hours(wished, seen.channel), '  ')}"
+    return Told(told, {"profile": asdict(seen), "hours": asdict(wished)})
 
 
 def _tell_nothing(other: Person, is_change: bool) -> Told:
@@ -115,6 +126,8 @@ def _tell(seen: ProfileView, *, own: bool) -> str:
     if seen.channel is not None and (seen.contact or own):
         detail = f": {plain(seen.contact)}" if seen.contact else ""
         lines.append(f"To be reached {REACHED.get(seen.channel, seen.channel)}{detail}.")
+    if seen.helped:
+        lines.append(f"Helped others for {tell_length(seen.helped)}.")
     if seen.vetted:
         lines.append(f"Checked by the circle: {listed(map(plain, seen.vetted))}.")
     if seen.shown is not None:

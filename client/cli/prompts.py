@@ -13,6 +13,19 @@ import click
 from client.errors import InputRefused
 
 
+def ask(prompt: str, option: str) -> str:
+    """Ask for a line; or read one that is piped in. Raises InputRefused where there is none, which
+    names the option that says it."""
+    if not sys.stdin.isatty():
+        line = sys.stdin.readline().strip()
+        if not line:
+            raise InputRefused(f"There is nobody here to ask: say it with {option}.")
+        return line
+    with _interruptible():
+        given: str = click.prompt(prompt, err=True)
+    return given
+
+
 def ask_secret(prompt: str, *, new: bool = False) -> str:
     """Ask unseen, for a new secret twice; or read a line that is piped in."""
     if not sys.stdin.isatty():
@@ -28,6 +41,14 @@ def confirm(question: str) -> None:
         raise InputRefused(f"There is nobody here to ask ({question}): add --yes if you mean it.")
     with _interruptible():
         click.confirm(question, abort=True, err=True)
+
+
+def agree(question: str) -> bool:
+    """Ask for a yes or a no; where nobody can be asked it is a no. Raises click.Abort."""
+    if not sys.stdin.isatty():
+        return False
+    with _interruptible():
+        return click.confirm(question, err=True)
 
 
 @contextmanager

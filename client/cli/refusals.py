@@ -45,6 +45,8 @@ _PLAIN = {
     "session-refused": "The circle does not know this device, or not yet, or no longer: ask your"
     " coordinator. If it is new, somebody still has to add it.",
     "person-mismatch": "This device belongs to somebody else in the circle now.",
+    "calendar-zone-unset": "The calendar does not know yet which time zone the circle is in: a"
+    " coordinator says it once, with tally events zone Europe/London or the like.",
     "frozen": "The circle's node only reads at the moment: your coordinator has been told why.",
     "overloaded": "The circle's node has too much to do: try again in a minute; nothing is done"
     " twice.",
@@ -58,6 +60,11 @@ _MOMENT = re.compile(r"\b[12][0-9]{12}\b")
 
 _NUMBERED = re.compile(r"(?<!no )\b([Aa]ccount|[Pp]erson) ([0-9]{1,16})\b")
 """Somebody who is there, as a node's sentence names them."""
+
+_FIELD = re.compile(r"(?:body|query|path)(?:\.([a-z_]+))?(?:\.[a-z0-9_]+)*: ")
+"""The field that a node says does not fit."""
+_LISTED = re.compile(r"; /api/[a-z0-9/-]+ lists them")
+"""Where a program finds what there is."""
 
 _PREFIXES = {
     "order-inconsistent": "That cannot be done",
@@ -77,9 +84,21 @@ def _in_plain(problem: str, detail: str, own: Collection[int], names: Names) -> 
 
     said = _MOMENT.sub(lambda found: moment(int(found[0])), detail)
     said = capital(_NUMBERED.sub(name, said))
+    if problem == "request-invalid":
+        return _tell_unfit(said)
     prefix = _PREFIXES.get(problem)
     reason = said.partition(": ")[2]
     return f"{prefix}: {reason}" if prefix and reason else said
+
+
+def _tell_unfit(said: str) -> str:
+    """What does not fit, without the node's name for where it stood."""
+    found = _FIELD.search(said)
+    if found is None:
+        return said
+    said = _LISTED.sub("", said)
+    what = f" ({found[1].replace('_', ' ')})" if found[1] else ""
+    return f"That cannot be taken as it is{what}: {said[found.end() :]}"
 
 
 def _number(attributes: _Attributes, name: str) -> int | None:

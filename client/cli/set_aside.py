@@ -20,17 +20,24 @@ from client.errors import InputRefused
 from client.member import unix_ms
 from client.views import HoldView
 from ledger.amount import Unit, amount_in_words
-from ledger.orders import Claim, Hold, Object, Release, Settle
+from ledger.orders import Assign, Claim, Hold, Object, Release, Settle
 
 DAYS = 30
+_CLAIM_DAYS = click.option(
+    "--claim-days", type=click.IntRange(1, 365), help="They may claim it after so many."
+)
 
 
 @command("set-aside")
 @click.argument("amount")
-@click.option("--whom", metavar="WHO", help="Whom it is for; may be said when it is paid.")
-@click.option("--until", type=DAY, metavar="DAY", help="From then on you may free it.")
-@click.option("--claim-days", type=click.IntRange(1, 365), help="They may claim it after so many.")
-@click.option("--coordinator", is_flag=True, help="A coordinator may pay it out, or free it.")
+@click.option("--whom", metavar="WHO", help="Whom it is for; may be said later.")
+@click.option(
+    "--until", type=DAY, metavar="DAY", help="From then on you may free it, whoever it is for."
+)
+@_CLAIM_DAYS
+@click.option(
+    "--coordinator", is_flag=True, help="A coordinator may pay it out, assign or free it."
+)
 @click.option("--for", "text", metavar="TEXT", help="What it is for.")
 @acting_options
 async def set_aside(
@@ -106,11 +113,21 @@ def _tell(hold: HoldView, unit: Unit, own: Collection[int]) -> str:
     if hold.payee is not None:
         whom = f" for {'you' if hold.payee in own else _payee(hold)}"
     claimed = f"; {amount_in_words(hold.claimed, unit)} is claimed" if hold.claimed else ""
-    return wrap(
+    told = wrap(
         f"Promise {hold.index}: {payer} set {amount_in_words(hold.amount, unit)} aside{whom}, until"
         f" {day(hold.until - 1)}{claimed}.",
         "  ",
     )
+    return "\n  ".join((told, *_what_next(hold, own)))
+
+
+def _what_next(hold: HoldView, own: Collection[int]) -> tuple[str, ...]:
+    """How to say whom it is for, or to give it back, on a line of its own that can be copied."""
+    if hold.payee is None and hold.account in own:
+        return (f"It is for nobody yet; say for whom: tally assign {hold.index} WHO",)
+    if hold.payee in own:
+        return (f"To give it back: tally assign {hold.index} --nobody",)
+    return ()
 
 
 def _payer(hold: HoldView) -> str:
@@ -213,7 +230,8 @@ async def free(
     """End a promise without paying: what was set aside can be spent again."""
     hold, acting = await _resolving(run, "release", promise, account, on_behalf_of, slip)
     own = hold.account in (await run.member()).membership.accounts
-    if own and acting.account == hold.account and unix_ms() < hold.until:
+    waits = hold.payee is not None and unix_ms() < hold.until
+    if own and acting.account == hold.account and waits:
         raise InputRefused(
             f"You promised it until {day(hold.until - 1)}: until then only {_others(hold)} can"
             " free it."
@@ -231,6 +249,68 @@ def _others(hold: HoldView) -> str:
     if hold.coordinator:
         others.append("a coordinator")
     return listed(others) or "nobody"
+
+
+@command("assign")
+@_PROMISE
+@click.argument("who", required=False)
+@click.option("--nobody", is_flag=True, help="Give it back: it is for nobody then.")
+@_CLAIM_DAYS
+@_REASON
+@acting_options
+async def assign(
+    run: Run,
+    promise: int,
+    who: str | None,
+    nobody: bool,
+    claim_days: int | None,
+    reason: str | None,
+    account: int | None,
+    on_behalf_of: str | None,
+    slip: tuple[str, str] | None,
+) -> Told:
+    """Say that a promise is for WHO from now on, or give back one that is for you."""
+    if (who is None) != nobody:
+        raise InputRefused(
+            f"Say whom promise {promise} is for, or --nobody to give it back: not both."
+        )
+    if nobody and claim_days is not None:
+        raise InputRefused("What is for nobody can be claimed by nobody: leave out --claim-days.")
+    hold, acting = await _resolving(run, "assign", promise, account, on_behalf_of, slip)
+    party = None if who is None else await find_party(run, who)
+    _check_assignable(hold, acting, party, (await run.member()).membership.accounts)
+    act = Assign(
+        promise,
+        payee=() if party is None else (party.account,),
+        claim_window=() if claim_days is None else (claim_days * DAY_MS,),
+    )
+    proved = await run.order(Draft(act, acting.account, reason, acting.slip, acting.mandate))
+    if party is not None:
+        told = f"Promise {promise} is for {plain(party.label)} now."
+    elif acting.account in (await run.member()).membership.accounts:
+        told = f"You gave promise {promise} back; it is for nobody now."
+    else:
+        told = f"Promise {promise} was given back; it is for nobody now."
+    fields = {**proved_fields(proved, acting.account), "promise": promise}
+    return Told(told, {**fields, "payee": None if party is None else party.account})
+
+
+def _check_assignable(
+    hold: HoldView, acting: Acting, party: Party | None, own: Collection[int]
+) -> None:
+    """What the circle would refuse too, in words that say what to do. Raises InputRefused."""
+    if party is None and hold.payee is None:
+        raise InputRefused(f"Promise {hold.index} is for nobody already.")
+    if party is None and acting.account == hold.account and hold.account in own:
+        raise InputRefused(
+            f"Promise {hold.index} is for {_payee(hold)}: only they can give it back. Ask them."
+        )
+    if party is not None and hold.payee is not None:
+        whose = "you" if hold.payee in own else _payee(hold)
+        raise InputRefused(
+            f"Promise {hold.index} is for {whose} already; first it has to be given back, with"
+            f" tally assign {hold.index} --nobody."
+        )
 
 
 @command("claim")

@@ -25,6 +25,7 @@ _EVENTS = {
     "release": "something was no longer set aside",
     "claim": "something set aside was claimed",
     "object": "a claim was objected to",
+    "assign": "something set aside was given to somebody, or given back",
     "enrol": "a new phone, computer or sheet was added",
     "revoke": "a device was ended",
     "freeze": "a device was reported lost",
@@ -58,7 +59,8 @@ def _what(line: StatementLine, unit: Unit) -> str:
     if line.elsewhere is not None:
         return _elsewhere(line, line.elsewhere, amount)
     if line.delta == 0:
-        return _EVENTS.get(line.kind, plain(line.kind))
+        with_whom = f" ({who})" if line.kind == "assign" and other is not None else ""
+        return _EVENTS.get(line.kind, plain(line.kind)) + with_whom
     given = line.delta < 0
     match line.kind:
         case "pay" | "settle":

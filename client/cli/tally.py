@@ -36,9 +36,22 @@ SECTIONS = {
         "block": Entry("client.cli.profile:block", "Hide yourself and somebody from each other."),
         "unblock": Entry("client.cli.profile:unblock", "Take that back."),
     },
+    "Help": {
+        "ask": Entry("client.cli.ask:ask", "Ask for help, and see how it stands."),
+        "helping": Entry("client.cli.helping:helping", "Say what you can help with, and when."),
+        "asked": Entry("client.cli.asked:asked", "What you were asked to help with."),
+        "yes": Entry("client.cli.answer:say_yes", "You come; or, of your own request, they may."),
+        "no": Entry("client.cli.answer:say_no", "You cannot; or, of your own, rather not them."),
+        "done": Entry("client.cli.outcome:done", "You have helped, and it took so long."),
+        "confirm": Entry("client.cli.outcome:confirm", "They came: they are paid for the time."),
+        "thank": Entry("client.cli.outcome:thank", "Thank who came, in a few words."),
+        "cancel": Entry("client.cli.answer:cancel", "It is not needed; or you cannot come."),
+        "desk": Entry("client.cli.desk:desk", "The telephone desk, for coordinators."),
+    },
     "Promises": {
         "set-aside": Entry("client.cli.set_aside:set_aside", "Set an amount aside for later."),
         "promises": Entry("client.cli.set_aside:promises", "What is set aside, by you or for you."),
+        "assign": Entry("client.cli.set_aside:assign", "Say whom a promise is for; give it back."),
         "hand-over": Entry("client.cli.set_aside:hand_over", "Pay out what was set aside."),
         "free": Entry("client.cli.set_aside:free", "End a promise without paying."),
         "claim": Entry("client.cli.set_aside:claim", "Say that what was promised you is due."),
@@ -47,6 +60,18 @@ SECTIONS = {
     "What is on": {
         "events": Entry("client.cli.events:events", "What is on, and events of your own."),
         "rsvp": Entry("client.cli.rsvp:rsvp", "Say whether you come to an event."),
+    },
+    "Talking": {
+        "messages": Entry("client.cli.messages:messages_group", "What is new, and writing back."),
+        "announce": Entry(
+            "client.cli.officer.ring:announce", "Tell all members something; coordinators."
+        ),
+    },
+    "If you are worried": {
+        "duty": Entry(
+            "client.cli.officer.duty:duty_for_members", "Who is on duty, and how to reach them."
+        ),
+        "concern": Entry("client.cli.concern:concern", "Say that you fear for somebody's safety."),
     },
     "Someone acting for you": {
         "allow": Entry("client.cli.mandates:allow", "Let someone act for you, within bounds."),

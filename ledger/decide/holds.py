@@ -1,6 +1,7 @@
-"""Decisions about tokens that are set aside: hold, settle, release, claim, object.
+"""Decisions about tokens that are set aside: hold, settle, release, claim, object, assign.
 
-Who may resolve a hold is fixed when it is made. A settle never fails for a limit.
+Who may resolve a hold is fixed when it is made, but for a payee who was not named then. A settle
+never fails for a limit.
 """
 
 from __future__ import annotations
@@ -26,7 +27,17 @@ from ledger.errors import (
 from ledger.federation.link import PutTransit
 from ledger.federation.payment import decode_header, payment_id
 from ledger.federation.send import send
-from ledger.orders import FIRST_MEMBER, SUSPENSE, Claim, Defer, Hold, Object, Release, Settle
+from ledger.orders import (
+    FIRST_MEMBER,
+    SUSPENSE,
+    Assign,
+    Claim,
+    Defer,
+    Hold,
+    Object,
+    Release,
+    Settle,
+)
 from ledger.state import (
     Account,
     Change,
@@ -73,9 +84,14 @@ def decide_hold(case: Case, hold: Hold) -> Decision:
         claim_window=hold.claim_window[0] if hold.claim_window else None,
         coordinator=bool(hold.coordinator),
         evidence=hold.evidence[0] if hold.evidence else None,
-        counted=any(type(change) in (PutMandate, PutDevice) for change in changes),
+        counted=_uses_cap(changes),
     )
     return Decision("hold", authority, moves, (*changes, PutHold(opened), *sent))
+
+
+def _uses_cap(changes: list[Change]) -> bool:
+    """Whether the cap of a mandate or of a new device bears it."""
+    return any(type(change) in (PutMandate, PutDevice) for change in changes)
 
 
 def _check_route(case: Case, hold: Hold) -> None:
@@ -189,7 +205,8 @@ def _check_claim(case: Case, hold: OpenHold, amount: int) -> None:
 
 
 def decide_release(case: Case, release: Release) -> Decision:
-    """The payer in due time, the payee at any time, or a coordinator gives tokens free again."""
+    """The payer, in due time where a payee is named, the payee at any time, or a coordinator gives
+    tokens free again."""
     account = open_account(case.state, case.header.account)
     hold = _find(case, release.hold)
     parties = () if hold is None else (hold.account,)
@@ -203,7 +220,8 @@ def decide_release(case: Case, release: Release) -> Decision:
     if by_office:
         _check_office(hold)
     elif by_payer:
-        if case.now < hold.until:
+        # While nobody is named it secures nobody, and there is nobody to wait for.
+        if hold.payee is not None and case.now < hold.until:
             raise HoldLocked(hold.index, f"the payer may take it back from {hold.until} on")
         if hold.claimed is not None:
             raise HoldLocked(hold.index, "the payee has claimed it; object first")
@@ -249,6 +267,65 @@ def decide_object(case: Case, objection: Object) -> Decision:
     return Decision(
         "object", authority, tuple(moves), (*changes, PutHold(replace(hold, claimed=None)))
     )
+
+
+def decide_assign(case: Case, assign: Assign) -> Decision:
+    """The payer or a coordinator says whom a hold is for; the payee or a coordinator hands it back,
+    and then it is there for the next."""
+    account = open_account(case.state, case.header.account)
+    for named in assign.payee:
+        open_account(case.state, named)
+    hold = _find(case, assign.hold)
+    # Who gains by it: the payee who is named, or the payer who may take it back from then on.
+    parties = assign.payee if assign.payee or hold is None else (hold.account,)
+    # With a claim window the payee may take it without another word of the payer.
+    is_given = hold is not None and hold.account == account.number and bool(assign.claim_window)
+    authority, changes, by_office = _resolve(
+        case,
+        account,
+        hold.amount if hold is not None and is_given else 0,
+        parties,
+        hold is not None and hold.counted,
+    )
+    if hold is None:
+        raise HoldUnknown(assign.hold)
+    if assign.claim_window and not assign.payee:
+        raise OrderInconsistent("nobody is named who could claim it")
+    for named in assign.payee:
+        _check_named(named, hold.account)
+    _check_ours(hold)
+    if by_office:
+        _check_office(hold)
+    other = _new_or_former(hold, assign, by_payer=not by_office and account.number == hold.account)
+    moves = (Move(hold.account, 0), Move(other, 0))
+    assigned = replace(
+        hold,
+        payee=assign.payee[0] if assign.payee else None,
+        claim_window=assign.claim_window[0] if assign.claim_window else None,
+        claimed=None,
+        counted=hold.counted or (is_given and _uses_cap(changes)),
+    )
+    return Decision("assign", authority, moves, (*changes, PutHold(assigned)))
+
+
+def _check_named(number: int, payer: int) -> None:
+    """Only a member can hand it back, so only a member is named."""
+    _check_payee(number, payer)
+    if number < FIRST_MEMBER:
+        raise OrderInconsistent(f"account {number} is not a member's")
+
+
+def _new_or_former(hold: OpenHold, assign: Assign, by_payer: bool) -> int:
+    """The payee who is named now, or was until now. Raises HoldLocked."""
+    if assign.payee:
+        if hold.payee is not None:
+            raise HoldLocked(hold.index, f"it is for account {hold.payee}; hand it back first")
+        return assign.payee[0]
+    if hold.payee is None:
+        raise HoldLocked(hold.index, "it is for nobody, so nobody hands it back")
+    if by_payer:
+        raise HoldLocked(hold.index, f"only account {hold.payee}, whom it is for, hands it back")
+    return hold.payee
 
 
 def decide_defer(case: Case, defer: Defer) -> Decision:

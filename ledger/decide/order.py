@@ -50,6 +50,7 @@ _DECIDE: dict[type[Any], Callable[[Case, Any], Decision]] = {
     orders.Release: holds.decide_release,
     orders.Claim: holds.decide_claim,
     orders.Object: holds.decide_object,
+    orders.Assign: holds.decide_assign,
     orders.Defer: holds.decide_defer,
     orders.Sell: money.decide_sell,
     orders.Redeem: money.decide_redeem,

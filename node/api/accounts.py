@@ -46,10 +46,10 @@ class OpenHold(Model):
     """Tokens set aside by the entry ``index``, from ``account`` for ``payee`` if one is named.
 
     The names are the payer's and the payee's, null for a former member. The payer may take the
-    tokens back from ``until`` on. A claim, made at ``claimed_at`` for ``claimed`` minor units, is
-    good after ``claim_window`` milliseconds; ``coordinator`` says whether one may resolve it.
-    ``payment`` (hexadecimal) is there for one into another circle, whose answer alone resolves it.
-    Times are Unix milliseconds.
+    tokens back while nobody is named, and from ``until`` on. A claim, made at ``claimed_at`` for
+    ``claimed`` minor units, is good after ``claim_window`` milliseconds; ``coordinator`` says
+    whether one may resolve it. ``payment`` (hexadecimal) is there for one into another circle,
+    whose answer alone resolves it. Times are Unix milliseconds.
     """
 
     index: int

@@ -31,6 +31,7 @@ from node.api import (
     gossip,
     log,
     me,
+    open_numbers,
     orders,
     pages,
     payments,
@@ -44,9 +45,13 @@ from node.api import (
     witness,
 )
 from node.api.calendar_endpoints import CALENDAR_ENDPOINTS
+from node.api.care_endpoints import CARE_ENDPOINTS
 from node.api.directory_endpoints import DIRECTORY_ENDPOINTS
+from node.api.help_endpoints import HELP_ENDPOINTS
+from node.api.talking_endpoints import TALKING_ENDPOINTS
 from node.circle import Circle
 from node.errors import (
+    AskerUntold,
     BodyTooLarge,
     CheckpointInconsistent,
     CheckpointUnsigned,
@@ -101,7 +106,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         tags=("orders",),
         accepts={JSON: orders.OrderItem | orders.OrderList},
         produces={JSON: orders.AcceptedOrder | orders.OrderResults},
-        raises=(*VERDICTS, TextMismatch, Overloaded, Frozen, Quarantined),
+        raises=(*VERDICTS, TextMismatch, AskerUntold, Overloaded, Frozen, Quarantined),
     ),
     endpoint(
         "POST",
@@ -298,6 +303,18 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "GET", f"{V1}/audit/entries", audit.audit_entries, tags=("audit",), raises=(NotYours,)
     ),
     *CALENDAR_ENDPOINTS,
+    *TALKING_ENDPOINTS,
+    *CARE_ENDPOINTS,
+    *HELP_ENDPOINTS,
+    endpoint(
+        "GET",
+        f"{V1}/open",
+        open_numbers.get_open_numbers,
+        tags=("circle",),
+        produces={JSON: open_numbers.OpenNumbers, CSV: str},
+        others={304: {JSON: str}},
+    ),
+    endpoint("GET", "/open", open_numbers.get_open_page, produces={HTML: str}, documented=False),
     endpoint("GET", "/", pages.get_front_page, produces={HTML: str}, documented=False),
     endpoint("GET", "/join", pages.get_join_page, produces={HTML: str}, documented=False),
     endpoint("GET", "/pay", pages.get_pay_page, produces={HTML: str}, documented=False),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import asyncpg
-from pydantic import Field, PlainSerializer, PlainValidator, StringConstraints, WithJsonSchema
-from pydantic_core import PydanticCustomError
+from pydantic import Field, StringConstraints
 
 from ledger.codec import AMOUNT_MAX
 from node.api.bounds import Number
@@ -18,6 +16,7 @@ from node.api.names import PersonName
 from node.api.orders import Model
 from node.calendar.local_time import local_of, write_local
 from node.calendar.repeats import TEXT_CHARACTERS_MAX
+from node.calendar.time_field import LOCAL_PATTERN, LocalTime, parse_local
 from node.errors import NotFound
 from node.people.writing import Line, Prose, Title
 
@@ -27,33 +26,7 @@ GUESTS_MAX = 5
 LIFT_SEATS_MAX = 8
 DURATION_MINUTES = (5, 7 * 24 * 60)
 
-_LOCAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}")
-_LOCAL_SCHEMA = {"type": "string", "pattern": f"^{_LOCAL.pattern}$"}
-
-
-def parse_local(text: object) -> datetime:
-    """Read ``2026-03-29T10:00``. Raises ValueError."""
-    if not isinstance(text, str) or not _LOCAL.fullmatch(text):
-        raise ValueError("it is not written like 2026-03-29T10:00")
-    return datetime.fromisoformat(text)
-
-
-def _read_local(value: object) -> datetime:
-    try:
-        return parse_local(value)
-    except ValueError:
-        raise PydanticCustomError(
-            "local_time", "Input should be a day and time like 2026-03-29T10:00"
-        ) from None
-
-
-LocalTime = Annotated[
-    datetime,
-    PlainValidator(_read_local),
-    PlainSerializer(write_local, return_type=str),
-    WithJsonSchema(_LOCAL_SCHEMA),
-]
-At = Annotated[str, Field(pattern=f"^{_LOCAL.pattern}$", description="Which time of the event")]
+At = Annotated[str, Field(pattern=LOCAL_PATTERN, description="Which time of the event")]
 """The local time at which an occurrence was first meant to be: which one it is, for ever."""
 
 _Minutes = Annotated[

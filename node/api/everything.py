@@ -17,7 +17,8 @@ class Everything(Model):
     """A person's name, offices, accounts, devices, mandates, sessions, texts and statements.
 
     Also what they told of themselves, offer and want; for them alone, whom they blocked and of what
-    they complained; what they host, and what they answered to events.
+    they complained and the concerns that they raised; what they host, and what they answered to
+    events; since when they are suspended; their duty and their handover notes.
     """
 
     person: int
@@ -35,18 +36,32 @@ class Everything(Model):
     blocks: list[dict[str, Any]]
     listings: list[dict[str, Any]]
     complaints: list[dict[str, Any]]
+    concerns: list[dict[str, Any]]
+    suspension: list[dict[str, Any]]
+    suspensions: list[dict[str, Any]]
+    duty: list[dict[str, Any]]
+    handover_notes: list[dict[str, Any]]
     texts: list[dict[str, Any]]
     requests: list[dict[str, Any]]
     calendar_feed: bool
     events: list[dict[str, Any]]
     rsvps: list[dict[str, Any]]
+    hours: list[dict[str, Any]]
+    announcements: list[dict[str, Any]]
+    message_complaints: list[dict[str, Any]]
+    messages: list[dict[str, Any]]
+    notices: list[dict[str, Any]]
+    helper: list[dict[str, Any]]
+    help_requests: list[dict[str, Any]]
+    asks: list[dict[str, Any]]
+    visits: list[dict[str, Any]]
     statements: list[dict[str, Any]]
 
 
 async def get_everything(state: Circle, session: Session, person: Number) -> Reply:
     """All that is held on a person, for themselves and for coordinators.
 
-    These are not told whom they blocked, nor of what they complained.
+    These are not told whom they blocked, nor of what they complained, nor the concerns they raised.
     """
     check_sight(session, person, "what is held on somebody else")
     return Reply(await export_person(state.pool.acquire, person, own=session.person == person))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from node.api.orders import Model
 from node.connections import Reader
+from node.http.fields import Model
 
 
 class PersonName(Model):

@@ -9,10 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from ledger.decide import Prior
 from ledger.errors import TallystickError
+from ledger.orders import Settle
 from node.api import answers
 from node.api.entries import read_entry
 from node.api.submission import Unreadable, parse_items, verified
 from node.circle import Circle
+from node.errors import AskerUntold
+from node.help.silence import find_untold
 from node.http.problem import PROBLEM_JSON
 from node.http.reply import Reply
 from node.work import Accepted, Outcome, Submission
@@ -94,6 +97,7 @@ async def submit_orders(state: Circle, body: JsonValue) -> Reply:
     signed = [item.signed for item in items if isinstance(item, Submission)]
     state.writer.check_room(len(signed))
     items = verified(items, await state.verifier.verify(signed))
+    items = await _check_collecting(state, items)
     outcomes = await _decide(state, items)
     if is_list:
         results = [
@@ -104,6 +108,39 @@ async def submit_orders(state: Circle, body: JsonValue) -> Reply:
         ]
         return Reply(f'{{"results":[{",".join(results)}]}}')
     return await _reply_to_one(state, items[0], outcomes[0])
+
+
+async def _check_collecting(
+    state: Circle, items: list[Submission | Unreadable]
+) -> list[Submission | Unreadable]:
+    """The same items, but for those that collect what the asker was not told of for long enough."""
+    collecting = {
+        place: settle
+        for place, item in enumerate(items)
+        if (settle := _find_collecting(state, item)) is not None
+    }
+    if not collecting:
+        return items
+    async with state.pool.acquire() as connection:
+        untold = await find_untold(connection, list(collecting.values()), state.clock())
+    checked = list(items)
+    for place, settle in collecting.items():
+        item = items[place]
+        if settle.hold in untold and isinstance(item, Submission):
+            checked[place] = Unreadable(AskerUntold(untold[settle.hold]), item.signed.id.hex())
+    return checked
+
+
+def _find_collecting(state: Circle, item: Submission | Unreadable) -> Settle | None:
+    """The order by which a payee, or somebody for them, settles what is set aside for them."""
+    if type(item) is not Submission:
+        return None
+    header, act = item.signed.order
+    if not isinstance(act, Settle) or header.account != act.payee:
+        return None
+    account = state.writer.loaded.state.accounts.get(act.payee)
+    is_payee = account is not None and header.person in account.holders
+    return act if is_payee or header.slip or header.mandate else None
 
 
 async def _decide(state: Circle, items: Sequence[Submission | Unreadable]) -> list[Outcome]:

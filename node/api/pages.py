@@ -117,6 +117,7 @@ def _books(size: int, root: bytes, log_time: int) -> str:
         f"<p>Tree hash: <code>{base64.b64encode(root).decode()}</code></p>\n"
         '<p><a href="/checkpoint">The signed head</a>, '
         '<a href="/.well-known/tallystick">the keys</a></p>\n</details>\n'
+        '<p><a href="/open">What we do, in numbers</a></p>\n'
         '<p>For programs: <a href="/api/v1/docs">how the API works</a></p>'
     )
 

@@ -114,7 +114,7 @@ async def change_vetting_level(
 async def drop_vetting_level(state: Circle, session: Session, level: Slug) -> None:
     """Check it no longer, so that nobody has it; for coordinators."""
     check_coordinator(session, "say what is checked of people")
-    async with state.pool.acquire() as connection:
+    async with state.pool.acquire() as connection, connection.transaction():
         await drop_level(connection, level)
 
 

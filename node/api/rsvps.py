@@ -115,7 +115,7 @@ async def list_rsvps(
 
 
 async def list_reminders(state: Circle, session: Session) -> Reminders:
-    """What one is to be told of events in the next two weeks, and when: nothing is sent yet."""
+    """What one is to be told of events in the next two weeks, and when; then it is a notice."""
     now = state.clock()
     async with state.pool.acquire() as connection:
         rows = await read_due(connection, session.person, now, now + AHEAD_MS, REMINDERS_MAX)

@@ -303,7 +303,7 @@ def _other_account(account: int, posting: asyncpg.Record, written: _Written) -> 
         case orders.Pay() | orders.Levy() | orders.Payout() if posting["counterparty"] is None:
             payer = signed.order.header.account
             return 0 if payer == account else payer
-        case orders.Claim() | orders.Object():
+        case orders.Claim() | orders.Object() | orders.Assign():
             return posting["counterparty"] or 0
         case _:
             return posting["counterparty"] or 0 if posting["delta"] else 0

@@ -64,7 +64,7 @@ SOME, ANY, DELTA = whole(1), whole(0), whole()
 FLOOR = whole(-AMOUNT_MAX, 0)
 FLAG = whole(0, 1)
 OFFICE = word("coordinator", "auditor")
-ACT_FOR_ANOTHER = ("pay", "hold", "settle", "release", "claim", "object")
+ACT_FOR_ANOTHER = ("pay", "hold", "settle", "release", "claim", "object", "assign")
 """What a mandate or a slip can be for."""
 LEGS = several(group(SOME, SOME), 1, 1000)
 
@@ -121,6 +121,7 @@ ACTS: dict[str, Table] = {
     "release": (("hold", ANY), ("evidence", _EVIDENCE)),
     "claim": (("hold", ANY), ("amount", SOME)),
     "object": (("hold", ANY),),
+    "assign": (("hold", ANY), ("payee", perhaps(SOME)), ("claim_window", perhaps(ANY))),
     "defer": (("hold", ANY),),
     "sell": (("amount", SOME), ("reference", printable(1, 64))),
     "redeem": (("amount", SOME), ("reference", printable(1, 64))),
@@ -161,7 +162,7 @@ ACTS: dict[str, Table] = {
     "veto": (("device", KEY),),
     "mandate": (
         ("person", SOME),
-        ("scope", several(word(*ACT_FOR_ANOTHER), 1, 6)),
+        ("scope", several(word(*ACT_FOR_ANOTHER), 1, 7)),
         ("cap", ANY),
         ("window", SOME),
         ("until", ANY),

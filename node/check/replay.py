@@ -25,6 +25,7 @@ ACTS: dict[str, Callable[[Book, Opened], Effect]] = {
     "release": reservations.release,
     "claim": reservations.claim,
     "object": reservations.objection,
+    "assign": reservations.assign,
     "defer": between.defer,
     "invite": people.invite,
     "uninvite": people.uninvite,

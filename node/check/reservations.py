@@ -1,4 +1,4 @@
-"""What orders about tokens set aside must come to: hold, settle, release, claim, object."""
+"""What orders about tokens set aside must come to: hold, settle, release, claim, object, assign."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from node.check.powers import (
     in_household,
     is_capped,
 )
-from node.check.transfers import payable
+from node.check.transfers import members_account, payable
 
 
 def hold(book: Book, entry: Opened) -> Effect:
@@ -92,7 +92,8 @@ def settle(book: Book, entry: Opened) -> Effect:
 
 
 def release(book: Book, entry: Opened) -> Effect:
-    """The payer waits until its time, and for a claim to be gone; the payee may at any time."""
+    """The payer waits until its time if it is for somebody, and for a claim to be gone; the payee
+    may at any time."""
     number, evidence = entry.act
     row = _open_hold(book, entry)
     _no_evidence(evidence)
@@ -107,7 +108,7 @@ def release(book: Book, entry: Opened) -> Effect:
 
 def _in_time(entry: Opened, row: HoldRow) -> None:
     if entry.account == row.account:
-        if entry.now < row.until:
+        if row.payee and entry.now < row.until:
             raise WrongEntry(f"the payer takes back before {row.until} what was set aside")
         if row.claim:
             raise WrongEntry("the payer takes back what the payee has claimed")
@@ -137,3 +138,43 @@ def objection(book: Book, entry: Opened) -> Effect:
     row.claim = ()
     payee = tuple((number, 0, 0) for number in row.payee)
     return Effect(authority, ((row.account, 0, 0), *payee))
+
+
+def assign(book: Book, entry: Opened) -> Effect:
+    """Somebody is named where nobody was, by the payer's side; or nobody where somebody was, by
+    theirs. A coordinator who was given a say may do both."""
+    _, named, window = entry.act
+    row = _open_hold(book, entry)
+    if named:
+        return _name(book, entry, row, named, window)
+    if window:
+        raise WrongEntry("it allows a claim and names nobody to make it")
+    if not row.payee:
+        raise WrongEntry("it hands back what is for nobody")
+    if _by_office(book, entry, row, row.account):
+        authority = by_coordinator(book, entry)
+    elif entry.account in row.payee:
+        authority = for_account(book, entry, entry.account, 0, (row.account,))
+    else:
+        raise WrongEntry("the payer takes back the name of whom it is for")
+    former = row.payee[0]
+    row.payee, row.window, row.claim = (), (), ()
+    return Effect(authority, ((row.account, 0, 0), (former, 0, 0)))
+
+
+def _name(
+    book: Book, entry: Opened, row: HoldRow, named: tuple[int, ...], window: tuple[int, ...]
+) -> Effect:
+    (payee,) = named
+    if row.payee:
+        raise WrongEntry(f"it names account {payee} where account {row.payee[0]} is named")
+    payable(book, row.account, payee)
+    members_account(book, payee)
+    if _by_office(book, entry, row, payee):
+        authority = by_coordinator(book, entry)
+    else:
+        given = row.amount if window else 0
+        authority = for_account(book, entry, row.account, given, named, row.counted)
+        row.counted = row.counted or (given > 0 and is_capped(book, entry))
+    row.payee, row.window = named, window
+    return Effect(authority, ((row.account, 0, 0), (payee, 0, 0)))

@@ -9,7 +9,7 @@ from node.people.vetting import POSITION_USUAL, Naming
 
 CATEGORIES_MAX = 100
 OTHER = "other"
-"""Where listings go whose category is dropped; it stays."""
+"""Where listings and requests for help go whose category is dropped; it stays."""
 
 
 class Category(Model):
@@ -44,7 +44,8 @@ async def put_category(connection: Reader, category: str, naming: Naming) -> Non
 
 
 async def drop_category(connection: Reader, category: str) -> None:
-    """Have a category no longer, inside a transaction; its listings go to ``other``.
+    """Have a category no longer, inside a transaction; its listings and requests for help go to
+    ``other``, and nobody helps with it any more.
 
     Raises RequestInvalid for that one.
     """
@@ -55,5 +56,11 @@ async def drop_category(connection: Reader, category: str) -> None:
     )  # so that no listing comes into it meanwhile
     await connection.execute(
         "UPDATE listings SET category = $2 WHERE category = $1", category, OTHER
+    )
+    await connection.execute(
+        "UPDATE help_requests SET category = $2 WHERE category = $1", category, OTHER
+    )
+    await connection.execute(
+        "UPDATE helpers SET skills = array_remove(skills, $1) WHERE $1 = ANY(skills)", category
     )
     await connection.execute("DELETE FROM categories WHERE category = $1", category)

@@ -137,6 +137,7 @@ async def _accept_invitation(
     agreement = check_offer(offered.agreement, invited, offered.who.open(), asked)
     _tell_terms(agreement, certificate.circle, offered.who.title)
     if not yes and not click.confirm("Agree?"):
+        click.echo("Nothing was agreed.")
         return
     signature = sign_agreement(offered.agreement, read_keyring(config.keys).link)
     both = (signature, offered.signature)

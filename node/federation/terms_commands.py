@@ -255,6 +255,7 @@ def leave(directory: Path, name: str, yes: bool) -> None:
         found = await find_neighbour(connection, name)
         _check_even(found)
         if not yes and not click.confirm(f"End the agreement with {found.name}?"):
+            click.echo("The agreement stands.")
             return
         wanted = {"kind": "leave", "peer": found.link.peer.hex()}
         done = (
@@ -322,6 +323,7 @@ def give_up(directory: Path, name: str, yes: bool) -> None:
         risk = f"{sum(row['amount'] for row in rows)} {found.unit}"
         click.echo(f"{len(rows)} payments, which may cost this circle up to {risk} one day.")
         if not yes and not click.confirm("Let them go?"):
+            click.echo("Nothing has changed.")
             return
         payments = [row["payment"].hex() for row in rows]
         await wish(connection, {"kind": "give-up", "payments": payments}, "Let go.")

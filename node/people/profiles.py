@@ -6,11 +6,10 @@ It is private but for what they choose to show to every member. Coordinators see
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints
 
-from node.api.sessions import Session
 from node.connections import Reader
 from node.errors import NotFound
 from node.http.fields import Model
@@ -19,11 +18,15 @@ from node.people.standing import check_reader, hold_person, is_member
 from node.people.vetting import read_vetted
 from node.people.writing import Line, Prose, Title
 
+if TYPE_CHECKING:  # a session's own module needs the circle, and that needs this one
+    from node.api.sessions import Session
+
 GRID_MAX = 20_000_000
 """Metres from the grid's origin, either way: half of the earth's girth."""
 
 Channel = Literal["app", "email", "sms", "call", "letter"]
-Part = Literal["languages", "about", "place", "contact"]
+Part = Literal["languages", "about", "place", "contact", "helped"]
+PARTS: tuple[Part, ...] = get_args(Part)
 Language = Annotated[Title, StringConstraints(max_length=40)]
 _NOBODY = "member of that number who shows anything"
 _Metres = Annotated[int, Field(ge=-GRID_MAX, lt=GRID_MAX)]
@@ -65,13 +68,14 @@ class ProfileItem(Model):
     square: Square | None = None
     channel: Channel = "app"
     contact: Line = ""
-    shown: list[Part] = Field(default=[], max_length=4)
+    shown: list[Part] = Field(default=[], max_length=len(PARTS))
 
 
 class Profile(Model):
     """A member as the caller may see them: null is what is not for the caller.
 
-    ``vetted`` names the levels of vetting that they have today. ``shown`` is for the member and
+    ``helped`` are the minutes that they helped others, who are nobody's to know. ``vetted`` names
+    the levels of vetting that they have today. ``shown`` is for the member and
     the coordinators.
     """
 
@@ -84,6 +88,7 @@ class Profile(Model):
     square: Square | None
     channel: Channel | None
     contact: str | None
+    helped: int | None
     shown: list[Part] | None
     vetted: list[str]
 
@@ -118,7 +123,7 @@ async def read_profile(connection: Reader, session: Session, person: int, today:
     square = None
     if row["side"] is not None:
         square = Square(easting=row["easting"], northing=row["northing"], side=row["side"])
-    sees = {"languages", "about", "place", "contact"} if all_of_it else set(row["shown"])
+    sees = set(PARTS) if all_of_it else set(row["shown"])
     return Profile(
         person=row["person"],
         handle=row["handle"],
@@ -129,9 +134,22 @@ async def read_profile(connection: Reader, session: Session, person: int, today:
         square=square if "place" in sees else None,
         channel=row["channel"] if "contact" in sees else None,
         contact=row["contact"] if "contact" in sees else None,
+        helped=await _count_helped(connection, person) if "helped" in sees else None,
         shown=row["shown"] if all_of_it else None,
         vetted=vetted,
     )
+
+
+async def _count_helped(connection: Reader, person: int) -> int:
+    """How many minutes they helped others, as far back as that is known."""
+    minutes: int = await connection.fetchval(
+        """
+        SELECT coalesce(sum(minutes), 0) FROM visits
+        WHERE helper = $1 AND status IN ('done', 'paid')
+        """,
+        person,
+    )
+    return minutes
 
 
 async def put_profile(connection: Reader, person: int, item: ProfileItem) -> None:
@@ -165,4 +183,7 @@ async def put_profile(connection: Reader, person: int, item: ProfileItem) -> Non
         "UPDATE listings SET easting = $2, northing = $3 WHERE person = $1",
         person,
         *(spot if is_shown else (None, None)),
+    )
+    await connection.execute(
+        "UPDATE helpers SET easting = $2, northing = $3 WHERE person = $1", person, *spot
     )

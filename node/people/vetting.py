@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from ledger.errors import PersonUnknown
 from node.connections import Reader
-from node.errors import NotFound, TooMany
+from node.errors import NotFound, RequestInvalid, TooMany
 from node.http.fields import Day, Model
 from node.people.writing import Slug, Title
 
@@ -81,7 +81,28 @@ async def put_level(connection: Reader, level: str, naming: Naming) -> None:
 
 
 async def drop_level(connection: Reader, level: str) -> None:
-    """Check it no longer: nobody has it from now on."""
+    """Check it no longer: nobody has it from now on. Inside a transaction.
+
+    Requests for help that are over name it no longer; raises RequestInvalid while others do.
+    """
+    await connection.execute(
+        "SELECT FROM vetting_levels WHERE level = $1 FOR UPDATE", level
+    )  # so that nobody asks for it meanwhile
+    wanted = await connection.fetchval(
+        """
+        SELECT min(number) FROM help_requests
+        WHERE vetting = $1 AND status IN ('draft', 'open', 'filled')
+        """,
+        level,
+    )
+    if wanted is not None:
+        raise RequestInvalid(
+            [
+                f"path.level: {level} is asked of the helpers of help/{wanted}, which is not over;"
+                " wait until it is, or have it cancelled first"
+            ]
+        )
+    await connection.execute("UPDATE help_requests SET vetting = NULL WHERE vetting = $1", level)
     await connection.execute("DELETE FROM vetting_levels WHERE level = $1", level)
 
 

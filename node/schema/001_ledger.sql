@@ -107,7 +107,9 @@ CREATE TABLE holds (                       -- open ones
     evidence     bytea,
     claimed_at   bigint,
     claimed      bigint,
-    counted      boolean NOT NULL          -- against the cap of a mandate or a new device
+    counted      boolean NOT NULL,         -- against the cap of a mandate or a new device
+    CONSTRAINT claimed_by_somebody
+        CHECK (payee IS NOT NULL OR (claim_window IS NULL AND claimed IS NULL))
 );
 
 CREATE TABLE mandates (                    -- living ones

@@ -14,7 +14,15 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.bench import between, clearing, client_size, directory, gossip, real_input
+from tests.bench import (
+    between,
+    clearing,
+    client_size,
+    directory,
+    gossip,
+    matching,
+    real_input,
+)
 from tests.bench.figures import table
 from tests.bench.run import FULL, QUICK, Report, Sizes, measure_node
 from tests.bench.windows import say
@@ -28,6 +36,7 @@ PARTS = (
     "clearing",
     "gossip",
     "directory",
+    "matching",
     "client",
 )
 ON_NODE = {"lists", "singles", "growth"}
@@ -79,6 +88,8 @@ def _measure(parts: set[str], sizes: Sizes, folder: Path, pool: Executor, report
         gossip.measure(sizes is QUICK, report.figures, report.notes)
     if "directory" in parts:
         directory.measure(folder, report, quick=sizes is QUICK)
+    if "matching" in parts:
+        matching.measure(folder, report, quick=sizes is QUICK)
     if "client" in parts:
         say("The light client, installed on its own")
         report.figures["client_mb"] = client_size.measure()

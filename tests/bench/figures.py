@@ -81,6 +81,39 @@ AIMS = (
         3.0,
         False,
     ),
+    Aim(
+        "filled_over_best", "requests filled, over what an all-knowing assignment fills", 0.95, True
+    ),
+    Aim(
+        "in_time_today",
+        "agreed within half the notice over what it could: for the same day",
+        0.7,
+        True,
+    ),
+    Aim("in_time_week", "the same, for the week", 0.9, True),
+    Aim("in_time_flexible", "the same, for later", 0.98, True),
+    Aim(
+        "gini_over_others",
+        "Gini of hours helped over hours offered, over the better of two other policies",
+        1.0,
+        False,
+    ),
+    Aim(
+        "unasked_over_nearest",
+        "eligible helpers unasked for 28 days, over those of the nearest first",
+        1.0,
+        False,
+    ),
+    Aim("asks_a_filled", "asks a filled request", 3.0, False),
+    Aim(
+        "phone_over_app",
+        "filled of what can be, for those who phone over those who do not",
+        0.95,
+        True,
+    ),
+    Aim("vetted_over_others", "the same, where vetting is needed over where it is not", 0.95, True),
+    Aim("ranking_growth", "ranking among 100,000 helpers over 1,000 as dense", 1.5, False),
+    Aim("ranking_over_row", "the same over reading one row, through the API", 8.0, False),
     Aim("client_mb", "the installed light client, MB with dependencies and bytecode", 25.0, False),
 )
 

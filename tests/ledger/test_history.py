@@ -119,8 +119,22 @@ class History(RuleBasedStateMachine):
         self.order(to, orders.Settle(number, to.account, amount))
         self.order(self.c["ben"], orders.Release(number), account=by.account, text=REASON)
 
+    @rule(asking=who, first=who, second=who, amount=amounts, window=st.sampled_from([(), (HOUR,)]))
+    def ask_for_help(
+        self, asking: int, first: int, second: int, amount: int, window: tuple[int, ...]
+    ) -> None:
+        """The first helper cancels, and the second may do it."""
+        by, number = self.person(asking), self.c.state.size
+        self.order(by, orders.Hold((), amount, self.c.now + DAY, (), 1))
+        for helper in (self.person(first), self.person(second)):
+            self.order(by, orders.Assign(number, (helper.account,), window))
+            self.order(helper, orders.Claim(number, amount))
+            if asking % 2 or helper.account == self.account(first):
+                self.order(helper, orders.Assign(number, ()))
+        self.order(by, orders.Release(number))
+
     @precondition(lambda self: self.c.state.holds)
-    @rule(which=who, signer=who, to=who, amount=amounts, how=st.integers(0, 4), text=texts)
+    @rule(which=who, signer=who, to=who, amount=amounts, how=st.integers(0, 6), text=texts)
     def resolve(
         self, which: int, signer: int, to: int, amount: int, how: int, text: tuple[bytes, ...]
     ) -> None:
@@ -134,8 +148,10 @@ class History(RuleBasedStateMachine):
             orders.Claim(hold.index, small),
             orders.Object(hold.index),
             orders.Settle(hold.index, payee, hold.claimed[1] if hold.claimed else small),
+            orders.Assign(hold.index, (payee,), (HOUR,) if to % 2 else ()),
+            orders.Assign(hold.index, ()),
         ]
-        by_payee = how in (2, 4) or (how == 1 and bool(to % 2))
+        by_payee = how in (2, 4, 6) or (how == 1 and bool(to % 2))
         side = (payee if by_payee else hold.account) if signer % 6 else self.account(to)
         holders = [p for p in self.c.people.values() if p.account == side]
         by = holders[0] if holders and signer % 4 else self.person(signer)
@@ -228,7 +244,12 @@ class History(RuleBasedStateMachine):
         by = self.c[name] if signer % 2 else self.person(signer)
         self.order(by, kinds[how](key(device)))
 
-    @rule(giver=who, taker=who, cap=st.integers(0, 2_000), kinds=st.integers(1, 6))
+    @rule(
+        giver=who,
+        taker=who,
+        cap=st.integers(0, 2_000),
+        kinds=st.integers(1, len(orders.MANDATE_SCOPE)),
+    )
     def mandate(self, giver: int, taker: int, cap: int, kinds: int) -> None:
         if len(self.c.state.mandates) > 5:
             return
@@ -252,8 +273,9 @@ class History(RuleBasedStateMachine):
             orders.Pay(((self.account(to), amount),)),
             orders.Hold((), amount, self.c.now),
             orders.Settle(held[0] if held else 0, self.account(to), amount),
+            orders.Assign(held[0] if held else 0, (self.account(to),)),
         ]
-        act = acts[which % 3]
+        act = acts[which % 4]
         self.order(by, act, account=mandate.account, mandate=(mandate.index,))
 
     @rule(amount=amounts, to=who, again=st.booleans(), cosigned=st.booleans())

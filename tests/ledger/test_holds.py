@@ -8,6 +8,7 @@ from ledger.orders import (
     COMMUNITY,
     SUSPENSE,
     Act,
+    Assign,
     Claim,
     Close,
     Hold,
@@ -298,7 +299,13 @@ def test_what_is_set_aside_between_two_is_unknown_to_the_others() -> None:
         answers = {
             c.try_(c["oli"], act, account=account)
             for index in (number, 0)
-            for act in (Settle(index, 1, 10**9), Release(index), Claim(index, 10**9), Object(index))
+            for act in (
+                Settle(index, 1, 10**9),
+                Release(index),
+                Claim(index, 10**9),
+                Object(index),
+                Assign(index, ()),
+            )
         }
         assert len(answers) == 1, account
 

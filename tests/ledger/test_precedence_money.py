@@ -10,6 +10,7 @@ from ledger.errors import Refused, Unacceptable
 from ledger.orders import (
     COMMUNITY,
     TREASURY,
+    Assign,
     Claim,
     Close,
     Hold,
@@ -194,6 +195,47 @@ def objection(c: Circle) -> Steps:
     yield a, "ok"
 
 
+def assign(c: Circle) -> Steps:
+    mia, noa, gone = c["mia"].account, c["noa"].account, c["dot"].account
+    number = c.do(c["mia"], Hold((noa,), 500, c.now + HOUR, (HOUR,))).number
+    c.do(c["ann"], Close(), account=gone)
+    a = Attempt(c["oli"], Assign(0, (NOBODY,), (HOUR,)), account=NOBODY)
+    yield a, "account-unknown"
+    a.account = mia
+    yield a, "account-unknown"
+    a.act = Assign(0, (gone,), (HOUR,))
+    yield a, "account-closed"
+    a.act = Assign(0, (mia,), (HOUR,))
+    yield a, "not-authorised"
+    a.signer = c["mia"]
+    yield a, "hold-unknown"
+    a.act = Assign(number, (mia,), (HOUR,))
+    yield a, "order-inconsistent"
+    a.act = Assign(number, (COMMUNITY,), (HOUR,))
+    yield a, "order-inconsistent"
+    a.act = Assign(number, (c["oli"].account,), (HOUR,))
+    yield a, "hold-locked"
+    c.do(c["noa"], Assign(number, ()))
+    yield a, "ok"
+
+
+def handing_back(c: Circle) -> Steps:
+    mia, noa = c["mia"].account, c["noa"].account
+    number = c.do(c["mia"], Hold((noa,), 500, c.now + HOUR, (HOUR,))).number
+    a = Attempt(c["oli"], Assign(0, (), (HOUR,)), account=NOBODY)
+    yield a, "account-unknown"
+    a.account = mia
+    yield a, "not-authorised"
+    a.signer = c["mia"]
+    yield a, "hold-unknown"
+    a.act = Assign(number, (), (HOUR,))
+    yield a, "order-inconsistent"
+    a.act = Assign(number, ())
+    yield a, "hold-locked"
+    a.signer, a.account = c["noa"], noa
+    yield a, "ok"
+
+
 def sell(c: Circle) -> Steps:
     a = Attempt(c["mia"], Sell(50_001, "cash 1"), account=NOBODY)
     yield a, "account-unknown"
@@ -288,7 +330,19 @@ def settle_by_office(c: Circle) -> Steps:
     "steps",
     [
         *(pay_by_a_holder, pay_by_mandate, pay_by_slip, hold, settle, settle_by_mandate),
-        *(settle_by_office, release, claim, objection, sell, redeem, levy, payout, reverse),
+        *(
+            settle_by_office,
+            release,
+            claim,
+            objection,
+            assign,
+            handing_back,
+            sell,
+            redeem,
+            levy,
+            payout,
+            reverse,
+        ),
     ],
     ids=lambda steps: str(steps.__name__),
 )

@@ -189,7 +189,7 @@ def _samples(c: Circle, n: int) -> list[orders.Act]:
     return [
         Pay(((n, 1),), request=(bytes(32),)),
         *(orders.Hold((n,), n, n, (n,)), orders.Settle(n, n, n), orders.Release(n)),
-        *(orders.Claim(n, n), orders.Object(n), orders.Defer(n)),
+        *(orders.Claim(n, n), orders.Object(n), orders.Assign(n, (n,)), orders.Defer(n)),
         *(Sell(n, "x"), orders.Redeem(n, "x")),
         *(Levy(((n, n),)), orders.Payout(((n, n),)), orders.Reverse(n)),
         Invite(key("sample 2"), -n, n, n, "", n),

@@ -382,7 +382,7 @@ const LEGS = list(record({ account: NUMBER, amount: AMOUNT }), 1, 1000);
 const REFERENCE = ascii(1, 64);
 const EVIDENCE = optional(bytes(1, 4096));
 const OFFICE = oneOf('coordinator', 'auditor');
-const SCOPE = ['pay', 'hold', 'settle', 'release', 'claim', 'object'];
+const SCOPE = ['pay', 'hold', 'settle', 'release', 'claim', 'object', 'assign'];
 
 const KINDS = {
   pay: { legs: LEGS, happened_on: optional(int(0, 2932896)), request: optional(HASH) },
@@ -399,6 +399,7 @@ const KINDS = {
   release: { hold: int(0), evidence: EVIDENCE },
   claim: { hold: int(0), amount: AMOUNT },
   object: { hold: int(0) },
+  assign: { hold: int(0), payee: optional(NUMBER), claim_window: optional(int(0)) },
   defer: { hold: int(0) },
   invite: {
     key: KEY, floor: int(-M, 0), ceiling: int(0), starter: int(0),
@@ -422,7 +423,7 @@ const KINDS = {
   thaw: { device: KEY },
   veto: { device: KEY },
   mandate: {
-    person: NUMBER, scope: list(oneOf(...SCOPE), 1, 6), cap: int(0), window: int(1), until: int(0),
+    person: NUMBER, scope: list(oneOf(...SCOPE), 1, SCOPE.length), cap: int(0), window: int(1), until: int(0),
   },
   unmandate: { mandate: int(0) },
   appoint: { person: NUMBER, office: OFFICE },

@@ -32,6 +32,7 @@ from ledger.orders import (
     FIRST_MEMBER,
     LIFETIME_MS_MAX,
     Act,
+    Assign,
     Defer,
     Header,
     Hold,
@@ -154,13 +155,17 @@ def pay(world: World) -> None:
 
 
 def take_back(world: World) -> None:
-    """Payers try to take back what is set aside for a payment under way."""
+    """Payers try to take back what is set aside for a payment under way, or to give it to somebody
+    here."""
     for circle in world.circles.values():
         for hold in list(circle.state.holds.values()):
             if circle.up and hold.evidence and hold.account >= FIRST_MEMBER:
-                signed = sign(world, circle, hold.account, Release(hold.index), hold.account)
+                gives = hold.index % 3 == 0
+                other = FIRST_MEMBER + (hold.account + 1 - FIRST_MEMBER) % MEMBERS
+                act = Assign(hold.index, (other,)) if gives else Release(hold.index)
+                signed = sign(world, circle, hold.account, act, hold.account)
                 order(world, circle, signed, None)
-                world.faults["payer takes back"] += 1
+                world.faults["payer gives away" if gives else "payer takes back"] += 1
 
 
 def _replay_elsewhere(world: World, circle: Circle, signed: SignedOrder, route: Route) -> None:

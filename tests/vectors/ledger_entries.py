@@ -166,6 +166,27 @@ class Story:
         self.order("A coordinator names dot.", ann, act, account=103, text=REASON)
         again = self.order("Set aside and given back.", mia, orders.Hold((102,), 5, until))
         self.order("By the payee, at any time.", ben, orders.Release(again))
+        self._assign(ann, ben, mia)
+
+    def _assign(self, ann: Person, ben: Person, mia: Person) -> None:
+        c = self.circle
+        until = c.now + 7 * DAY
+        asked = self.order("Set aside for whoever helps.", mia, orders.Hold((), 60, until, (), 1))
+        to_ben = orders.Assign(asked, (102,), (HOUR,))
+        self.order("Ben takes it on.", mia, to_ben)
+        self.order("It is for ben already.", mia, orders.Assign(asked, (101,)))
+        self.order("Mia cannot take it from him.", mia, orders.Assign(asked, ()))
+        self.order("Nor free it, before its time.", mia, orders.Release(asked))
+        self.order("He claims it.", ben, orders.Claim(asked, 60))
+        self.order("And hands it back: no claim stands.", ben, orders.Assign(asked, ()))
+        self.order("It is for nobody now.", mia, orders.Assign(asked, ()))
+        self.order("A window for nobody.", mia, orders.Assign(asked, (), (HOUR,)))
+        self.order("For none of the circle's own.", mia, orders.Assign(asked, (COMMUNITY,)))
+        by_office: dict[str, Any] = {"account": 103, "text": REASON}
+        self.order("Not for her own household.", ann, orders.Assign(asked, (101,)), **by_office)
+        self.order("A coordinator names dot.", ann, orders.Assign(asked, (104,)), **by_office)
+        self.order("And nobody again.", ann, orders.Assign(asked, ()), **by_office)
+        self.order("What is for nobody is freed at any time.", mia, orders.Release(asked))
 
     def _others(self, ann: Person, ben: Person, mia: Person, dot: Person) -> None:
         c = self.circle

@@ -25,6 +25,7 @@ PLAIN: tuple[tuple[str, Act], ...] = (
     ("A hold for nobody yet that only its payer resolves.", orders.Hold((), 60, NOON)),
     ("A settlement without evidence.", orders.Settle(7, 102, 60)),
     ("A release without evidence.", orders.Release(7)),
+    ("What was set aside is handed back.", orders.Assign(7, ())),
     ("An invitation to no office.", orders.Invite(key("code"), 0, 0, 0, "", NOON)),
     (
         "An account for a new person without a device.",

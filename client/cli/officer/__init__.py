@@ -40,6 +40,13 @@ SECTIONS = {
         "category": Entry(f"{_HERE}.directory:category", "Add, name or drop a category."),
         "vet": Entry(f"{_HERE}.directory:vet", "Note that somebody was checked."),
     },
+    "Looking after people": {
+        "concerns": Entry(f"{_HERE}.concerns:concerns", "What members are worried about."),
+        "safeguarding": Entry(f"{_HERE}.concerns:safeguarding", "Who reads that."),
+        "suspend": Entry(f"{_HERE}.concerns:suspend", "Let nobody be matched with somebody."),
+        "unsuspend": Entry(f"{_HERE}.concerns:unsuspend", "Let them be matched again."),
+        "duty": Entry(f"{_HERE}.duty:duty", "Who is on duty, the rota, and handing over."),
+    },
     "The committee": {
         "officers": Entry(f"{_HERE}.offices:officers", "Who holds which office."),
         "appoint": Entry(f"{_HERE}.offices:appoint", "Give somebody an office."),

@@ -1,0 +1,1 @@
+"""Looking after people: safeguarding, who is on duty, and what they hand over."""

@@ -1,0 +1,1 @@
+"""What members are told and write to each other; beside the ledger."""

@@ -1,0 +1,127 @@
+"""``tally messages``: what people type to write and to read, and what coordinators do by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client.cli.hours import read_digest, read_quiet
+from client.errors import InputRefused
+from client.keystore import KeyStore
+from tests.live_node import LiveNode, live_node
+from tests.terminal import Person, Shown
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
+    """A circle with the coordinator olive and the members mia and noa."""
+    folder = tmp_path_factory.mktemp("node")
+    with live_node(folder) as node:
+        asyncio.run(node.officer(KeyStore(folder / "olive"), "olive", "Olive Oyl"))
+        for handle in ("mia", "noa"):
+            asyncio.run(node.join(KeyStore(folder / handle), handle))
+        yield node
+
+
+@pytest.fixture
+def olive(node: LiveNode, capsys: Shown) -> Person:
+    """The coordinator."""
+    return Person(node.directory.parent / "olive", capsys)
+
+
+@pytest.fixture
+def mia(node: LiveNode, capsys: Shown) -> Person:
+    return Person(node.directory.parent / "mia", capsys)
+
+
+@pytest.fixture
+def noa(node: LiveNode, capsys: Shown) -> Person:
+    return Person(node.directory.parent / "noa", capsys)
+
+
+def test_members_write_and_read_and_answer(olive: Person, mia: Person, noa: Person) -> None:
+    number = mia.json("offer", "Hedges cut", "--category", "garden", "--free")["listing"]["id"]
+    assert noa.tell("messages") == "There is nothing new. You have no messages.\n"
+    assert noa.fail("messages", "to", "mia", "Hello") == (
+        "Say what it is about, such as --about offer 12."
+    )
+    about = ("--about", "offer", str(number))
+    told = noa.tell("messages", "to", "mia", "Could you do mine?", *about)
+    assert told == "Mia has it, and is told.\n"
+    news = mia.tell("messages").splitlines()
+    assert news[0] == f"Noa (noa), about Hedges cut (no. {number}):"
+    assert news[1].endswith(", Noa [1]: Could you do mine?")
+    news = mia.tell("messages").splitlines()
+    assert news == [
+        f"Noa (noa), about Hedges cut (no. {number}): read; tally messages with noa shows it."
+    ]
+    mia.tell("messages", "to", "noa", "On Friday.")
+    thread = noa.tell("messages", "with", "mia").splitlines()
+    assert [line.rpartition(": ")[2] for line in thread[1:]] == ["Could you do mine?", "On Friday."]
+    assert noa.tell("messages", "with", "olive").startswith("You and Olive Oyl have not written")
+    told = mia.tell("messages", "complain", "1", "He is not polite.")
+    assert told.startswith("The coordinators have it now")
+    assert "noa (Could you do mine?)" not in mia.fail("messages", "complaints")
+    told = olive.tell("messages", "complaints")
+    assert "mia on a message of noa (Could you do mine?): He is not" in told
+    olive.tell("messages", "complaints", "--close", "1", "--outcome", "He will be.")
+    assert "There is no member" in noa.fail("messages", "to", "olive", "Hello", *about)
+
+
+def test_coordinators_announce_call_and_post(
+    node: LiveNode, olive: Person, mia: Person, noa: Person, tmp_path: Path
+) -> None:
+    noa.tell("profile", "--channel", "call", "--contact", "020 7946 0018", "--quiet", "none")
+    mia.tell("profile", "--channel", "letter", "--contact", "12 Elm Road", "--quiet", "none")
+    told = olive.tell("announce", "The hall is closed on Friday.")
+    assert told == "3 people are being told.\n"
+    assert "The hall is closed on Friday. (From olive, for the" in olive.tell("messages")
+    assert "Only the coordinators may" in mia.fail("announce", "Buy my roses.")
+    errands = wait_for_errands(olive, 2)
+    call = next(each for each in errands if each["how"] == "call")
+    letter = next(each for each in errands if each["how"] == "letter")
+    told = olive.tell("messages", "ring")
+    assert f"{call['number']}. Call Noa: 020 7946 0018" in told
+    assert f"{letter['number']}. Write to Mia: 12 Elm Road" in told
+    told = olive.tell("messages", "called", str(call["number"]), "--no-reply")
+    assert told == "Nobody answered: it stays on the list.\n"
+    assert "Nobody answered once, the last time on" in olive.tell("messages", "ring")
+    assert olive.tell("messages", "called", str(call["number"])) == "They are told.\n"
+    page = tmp_path / "letters.html"
+    assert olive.tell("messages", "letters", str(page)) == f"The letters are in {page} now.\n"
+    assert "12 Elm Road" in page.read_text()
+    assert olive.tell("messages", "posted", str(letter["number"])) == "The letter is posted.\n"
+    assert olive.tell("messages", "ring") == "There is nobody to call and no letter to post.\n"
+    assert "The hall is closed" in noa.tell("messages", "notices")
+
+
+def wait_for_errands(olive: Person, count: int) -> list[dict[str, object]]:
+    """The list, once the node has put so many onto it: it looks every two seconds."""
+    for _ in range(200):
+        errands: list[dict[str, object]] = olive.json("messages", "ring")["errands"]
+        if len(errands) == count:
+            return errands
+    raise AssertionError("the list stays as it is")
+
+
+def test_hours_are_written_as_people_do(mia: Person) -> None:
+    told = mia.tell("profile", "--quiet", "22-7", "--digest", "9", "--channel", "email")
+    assert " ".join(told.split()).endswith(
+        "Not to be disturbed from 22:00 to 7:00. What can wait comes in one email a day, at 9:00."
+    )
+    assert mia.tell("profile", "--quiet", "none", "--digest", "none").endswith("At any hour.\n")
+    assert mia.json("profile")["hours"] == {"quiet": None, "digest": None}
+    assert "are no hours" in mia.fail("profile", "--quiet", "25-8")
+    assert (read_quiet("21:00 - 8:00"), read_quiet("20-24"), read_digest("18:00")) == (
+        *((21, 8), (20, 0)),
+        18,
+    )
+    for wrong in ("8-8", "21", "", "a-b", "0-24"):
+        with pytest.raises(InputRefused):
+            read_quiet(wrong)
+    for wrong in ("24", "", "noon"):
+        with pytest.raises(InputRefused):
+            read_digest(wrong)
