@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from client.keystore import KeyStore
+from tests.help_circle import until_tuesday
 from tests.live_node import LiveNode, init_node
 from tests.terminal import Person
 
@@ -112,6 +113,7 @@ def help_circle(folder: Path) -> Iterator[HelpCircle]:
         asyncio.run(node.officer(KeyStore(folder / "olive"), "olive"))
         for handle in ("ann", "bob", "eve"):
             asyncio.run(node.join(KeyStore(folder / handle), handle, floor=0, starter=STARTER))
+        circle.pass_time(milliseconds=until_tuesday(time.time_ns() // 1_000_000))
         yield circle
     finally:
         patch.undo()

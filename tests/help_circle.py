@@ -24,6 +24,8 @@ async def help_circle(dsn: str, directory: Path, *helpers: str) -> AsyncIterator
     """A circle with the coordinator ann, the member mia who asks, and helpers who can garden."""
     rules = usual_rules(unit_kind="minutes", unit_scale=0)
     async with circle_node(dsn, directory, rules) as node:
+        node.clock.pass_(until_tuesday(node.clock.wall()))
+        node.forget_sessions()
         status, _ = await node.request("PUT", "/api/v1/calendar", node["ann"], json={"zone": ZONE})
         assert status == 200
         await node.welcome("mia")
@@ -32,6 +34,15 @@ async def help_circle(dsn: str, directory: Path, *helpers: str) -> AsyncIterator
             await node.welcome(handle)
             await help_with(node, handle)
         yield node
+
+
+def until_tuesday(now: int) -> int:
+    """How many milliseconds it is until a Tuesday at ten (UTC): so that the hours after it are of
+    one week and none is at night, whenever the tests run."""
+    shown = datetime.fromtimestamp(now / 1000, UTC)
+    days = (1 - shown.weekday()) % 7 + 7
+    tuesday = shown.replace(hour=10, minute=5, second=0, microsecond=0) + timedelta(days=days)
+    return round(tuesday.timestamp() * 1000) - now
 
 
 async def help_with(node: CircleNode, handle: str, **changed: Any) -> None:

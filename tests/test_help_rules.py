@@ -255,6 +255,8 @@ async def test_whoever_leaves_comes_to_nobody_and_asks_for_nothing(node: CircleN
     assert held["help_requests"][0]["address"] == "12 Elm Road"
     await node.do(ann, Close(), account=bob.account)
     await go_round(node)
+    assert await node.refusal(f"/api/v1/help/{number}", bob) == "not-found"
+    assert (await node.read("/api/v1/help", bob, asked="true"))["requests"] == []
     seen = await read(node, mia, number)
     assert (seen["status"], seen["visits"][0]["status"]) == ("open", "open")
     assert (await notices(node, mia))[-1] == "left"

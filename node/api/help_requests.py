@@ -18,6 +18,7 @@ from node.api.help_models import (
     HelpRequests,
     promised_until,
     render_request,
+    render_requests,
 )
 from node.api.helping import read_hour
 from node.api.sessions import Session
@@ -37,7 +38,7 @@ from node.help.requests import (
     read_visits,
 )
 from node.http.fields import Model
-from node.people.standing import check_member, check_owner
+from node.people.standing import check_member, check_owner, member_condition
 
 TAKE_PART = "ask for help and give it"
 MOST_PERCENT = 150
@@ -185,7 +186,10 @@ async def get_help_request(state: Circle, session: Session, request: Number) -> 
         own = await is_own(connection, session, row, state.clock())
         if not (own or session.is_coordinator):
             asked = await connection.fetchval(
-                "SELECT EXISTS (SELECT FROM asks WHERE request = $1 AND helper = $2)",
+                f"""
+                SELECT {member_condition("$2")}
+                    AND EXISTS (SELECT FROM asks WHERE request = $1 AND helper = $2)
+                """,
                 *(request, session.person),
             )
             if not asked:
@@ -202,20 +206,16 @@ async def list_help_requests(
     cursor: Number = AMOUNT_MAX,
     limit: Limit = 20,
 ) -> HelpRequests:
-    """What one asked for, or was asked for, newest first."""
+    """What one asked for, or was asked for, newest first; whoever left sees the first alone."""
     now = state.clock()
     table = "asks JOIN help_requests ON number = request" if asked else "help_requests"
-    whose = "helper = $1" if asked else "(asker = $1 OR made_by = $1)"
+    whose = f"helper = $1 AND {member_condition('$1')}" if asked else "(asker = $1 OR made_by = $1)"
     async with state.pool.acquire() as connection:
         rows = await connection.fetch(
             f"SELECT help_requests.* FROM {table} WHERE {whose} AND number < $2"
             " ORDER BY number DESC LIMIT $3",
             *(session.person, cursor, limit),
         )
-        found = [
-            await render_request(
-                connection, row, session, await is_own(connection, session, row, now)
-            )
-            for row in rows
-        ]
+        own = {row["number"] for row in rows if await is_own(connection, session, row, now)}
+        found = await render_requests(connection, rows, session, own)
     return HelpRequests(requests=found, next=rows[-1]["number"] if len(rows) == limit else None)

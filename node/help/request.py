@@ -23,7 +23,7 @@ WEEKS_MAX = 12
 VISITS_MAX = 24
 OPEN_MAX = 20
 """Of one asker, that are not over yet."""
-DAILY_MAX = 30
+DAILY_MAX = 60
 """Of one asker, in 24 hours, cancelled ones included."""
 AHEAD_DAYS_MAX = 366
 PROMISE_DAYS = 14
