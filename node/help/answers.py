@@ -18,8 +18,6 @@ from node.help.minutes import WEEK, minute_at, moment_at
 from node.help.requests import WEEK_MS, check_match, find_week, lock_request
 from node.talking.notices import Notice, notify, notify_all
 
-SEE = "see requests for help"
-
 
 @dataclass(frozen=True, slots=True)
 class Place:

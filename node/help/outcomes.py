@@ -17,14 +17,13 @@ from node.connections import Reader
 from node.errors import HelpOver, HelpTaken, NotFound, RequestInvalid
 from node.help.minutes import WEEK, minute_at, time_of
 from node.help.requests import check_match, find_week, lock_request, read_ends
+from node.help.silence import SILENCE_MS
 from node.help.words import tell_time
 from node.people.blocks import read_hidden
 from node.talking.notices import Notice, notify, notify_all
 
 LATE_MS = 24 * 3600 * 1000
 """Whoever cancels later than so long before it begins, cancels late."""
-OBJECT_MS = 72 * 3600 * 1000
-"""So long may somebody say that it was not as the other said."""
 
 Side = Literal["helper", "asker"]
 """Of those who were to meet."""
@@ -292,7 +291,7 @@ async def miss(
     if now < row["starts"]:
         raise RequestInvalid(["body: it has not begun yet"])
     if row["status"] == "done":
-        if now >= row["ended"] + OBJECT_MS:
+        if now >= row["ended"] + SILENCE_MS:
             raise HelpOver(request["number"])
         await connection.execute(
             "UPDATE helpers SET kept = greatest(kept - 1, 0) WHERE person = $1", row["helper"]
