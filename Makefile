@@ -13,14 +13,14 @@ help: ## list the verbs
 
 setup: .venv/.installed ## make .venv from the hashed lock
 
-demo: setup ## play four circles on fresh nodes (ARGS=--once ends by itself, ARGS=--json gives figures)
+demo: setup ## play a fortnight, then four circles, on fresh nodes (ARGS=--once ends by itself, ARGS=--json gives figures)
 	@.venv/bin/tally demo $(ARGS)
 
 test: setup ## check format, lint and types, then run every test (ARGS go to pytest)
 	.venv/bin/ruff format --check
 	.venv/bin/ruff check
 	.venv/bin/mypy
-	.venv/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	.venv/bin/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup ## measure (ARGS=--json ends with one line of JSON)
 	@.venv/bin/python -m tests.bench $(ARGS)

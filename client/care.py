@@ -258,10 +258,10 @@ def _read_safeguarders(answer: Fields) -> Safeguarders:
 
 
 def _optional_named(answer: Fields, name: str) -> Named | None:
-    return _read_named(answer.fields(name)) if name in answer else None
+    return read_named(answer.fields(name)) if name in answer else None
 
 
-def _read_named(person: Fields) -> Named:
+def read_named(person: Fields) -> Named:
     def name_of(field: str) -> str:
         return person.text(field, NAME_CHARACTERS_MAX)
 
@@ -291,8 +291,8 @@ def _read_entry(entry: Fields) -> Entry:
 def _read_concern(answer: Fields) -> ConcernView:
     return ConcernView(
         number=answer.integer("number"),
-        person=_read_named(answer.fields("person")),
-        reporter=_read_named(answer.fields("reporter")),
+        person=read_named(answer.fields("person")),
+        reporter=read_named(answer.fields("reporter")),
         entered_by=_optional_named(answer, "entered_by"),
         about=answer.optional("about", lambda name: answer.text(name, 40)),
         text=answer.text("text", TEXT_MAX),

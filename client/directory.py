@@ -135,12 +135,6 @@ async def end_listing(session: NodeSession, listing: int) -> None:
     await session.change("DELETE", f"{LISTINGS}/{listing}")
 
 
-async def complain(session: NodeSession, listing: int, text: str) -> int:
-    """Tell the coordinators what is wrong with it; the number of the complaint."""
-    path = f"{LISTINGS}/{listing}/reports"
-    return (await session.changed("POST", path, {"text": text})).integer("number")
-
-
 async def categories(session: NodeSession) -> tuple[Category, ...]:
     """The categories of the circle, in its order."""
     answer = await session.read("/api/v1/categories")
@@ -246,33 +240,6 @@ def _read_square(square: Fields) -> Square:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """What somebody said is wrong with a listing; ``closed`` when it was dealt with."""
-
-    number: int
-    listing: int
-    title: str
-    about_handle: str
-    by_handle: str
-    text: str
-    made: int
-    closed: int | None
-    outcome: str
-
-
-async def complaints(session: NodeSession) -> tuple[Complaint, ...]:
-    """All, newest first, but for those about the one who asks; for coordinators."""
-    asked = {"limit": str(LISTINGS_MAX)}
-    found = session.paged("/api/v1/reports", asked, "reports", _read_complaint)
-    return tuple([each async for each in found])
-
-
-async def close_complaint(session: NodeSession, number: int, outcome: str) -> None:
-    """Note what came of it."""
-    await session.change("PUT", f"/api/v1/reports/{number}", {"outcome": outcome})
-
-
 async def name_category(
     session: NodeSession, category: str, name: str, position: int | None
 ) -> None:
@@ -310,20 +277,3 @@ async def note_check(
 async def end_check(session: NodeSession, person: int, level: str) -> None:
     """Take a level away."""
     await session.change("DELETE", f"/api/v1/people/{person}/vetting/{level}")
-
-
-def _read_complaint(report: Fields) -> Complaint:
-    def text(name: str) -> str:
-        return report.text(name, TEXT_MAX)
-
-    return Complaint(
-        number=report.integer("number"),
-        listing=report.integer("listing"),
-        title=text("title"),
-        about_handle=text("about_handle"),
-        by_handle=text("by_handle"),
-        text=text("text"),
-        made=report.integer("made"),
-        closed=report.optional("closed", report.integer),
-        outcome=text("outcome"),
-    )

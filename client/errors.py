@@ -227,8 +227,8 @@ class AnswerInvalid(NodeError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(
-            f"The circle's node gave an answer that cannot be used, as it {reason}: try again, and"
-            " tell your coordinator if it stays so."
+            f"The circle's node gave an answer that cannot be used, as it {reason}: try again. If"
+            " it stays so, the node or this program is out of date: tell your coordinator."
         )
 
 

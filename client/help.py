@@ -8,23 +8,19 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Final, Literal
 
-from client.calendar import KEY_BYTES, read_local
+from client.calendar import KEY_BYTES
 from client.errors import NodeRefused
+from client.help_views import COUNT_MAX, HelpView, Window, read_view, read_window
 from client.json_fields import Fields
 from client.node_session import NodeSession
-from client.views import NAME_CHARACTERS_MAX
 
 HELP: Final = "/api/v1/help"
 VISITS: Final = "/api/v1/visits"
 PAGE: Final = 100
 SHOWN_MAX: Final = 400
 """So many of the newest requests are looked at."""
-COUNT_MAX: Final = 1000
-"""Of anything within one request."""
-TEXT_MAX: Final = 4000
 SILENCE_MS: Final = 72 * 3600 * 1000
 """So long has an asker to say that it was otherwise, before a helper collects."""
 
@@ -32,96 +28,6 @@ Side = Literal["helper", "asker"]
 """Of the two who were to meet."""
 
 TRAITS: Final = ("car", "step-free", "woman", "no-pets")
-
-
-@dataclass(frozen=True, slots=True)
-class Somebody:
-    """A person by number; handle and name are None once erased."""
-
-    person: int
-    handle: str | None
-    name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One time that somebody comes, or is to come; the first ``week`` is 0.
-
-    ``hold`` is the entry that set tokens aside for it, ``promised`` whether it still does, and
-    ``payee`` for which account. ``account`` is the helper's. ``until`` is Unix milliseconds.
-    """
-
-    number: int
-    place: int
-    week: int
-    status: str
-    helper: Somebody | None
-    account: int | None
-    begins: datetime | None
-    minutes: int
-    hold: int | None
-    promised: bool
-    payee: int | None
-    until: int
-    confirmed: bool
-    thanks: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """That somebody was asked, why, and what they said: None while they have not answered.
-
-    ``entered_by`` is the coordinator who said it for them.
-    """
-
-    helper: Somebody
-    begins: datetime
-    answer: str | None
-    entered_by: Somebody | None
-    by_call: bool
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Help is wanted between two times of one day."""
-
-    begins: datetime
-    ends: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class HelpView:
-    """A request for help, as far as whoever reads it may see it.
-
-    ``own`` is there where they were asked themselves; ``offers`` for who asked and coordinators;
-    ``loose`` are entries that set aside what the first visit without one needs, for nothing yet.
-    ``most`` is minor units, for each visit.
-    """
-
-    number: int
-    category: str
-    title: str
-    words: str
-    minutes: int
-    helpers: int
-    weeks: int
-    windows: tuple[Window, ...]
-    traits: tuple[str, ...]
-    picks: bool
-    area: str
-    asker: Somebody | None
-    account: int
-    most: int
-    status: str
-    phones: bool
-    address: str | None
-    private: str | None
-    reach: str | None
-    visits: tuple[Visit, ...]
-    offers: tuple[Ask, ...] | None
-    loose: tuple[int, ...]
-    own: Ask | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,86 +180,28 @@ async def thank(session: NodeSession, visit: int, words: str) -> None:
     await session.change("PUT", f"{VISITS}/{visit}/thanks", {"words": words})
 
 
+async def change_wider(session: NodeSession, number: int, *, wider: bool) -> HelpView:
+    """Let neighbouring circles be asked, too, or no longer."""
+    return await _put(session, number, "wider", {"wider": wider})
+
+
+async def judge_neighbour(
+    session: NodeSession, number: int, offer: int, word: Literal["accepted", "declined"]
+) -> HelpView:
+    """Take somebody whom a neighbouring circle offers, or rather have somebody else."""
+    return await _put(session, number, f"neighbours/{offer}/{word}", {})
+
+
+async def name_payment(session: NodeSession, visit: int, payment: str) -> HelpView:
+    """Say by which payment, its id in hexadecimal, a neighbour is paid for a visit."""
+    body = {"payment": payment}
+    return read_view(await session.changed("PUT", f"{VISITS}/{visit}/payment", body))
+
+
 async def _put(
     session: NodeSession, number: int, what: str, body: Mapping[str, object]
 ) -> HelpView:
     return read_view(await session.changed("PUT", f"{HELP}/{number}/{what}", dict(body)))
-
-
-def read_view(each: Fields) -> HelpView:
-    """One request of an answer."""
-
-    def text(name: str) -> str:
-        return each.text(name, TEXT_MAX)
-
-    return HelpView(
-        number=each.integer("number", 1),
-        category=text("category"),
-        title=text("title"),
-        words=text("words"),
-        minutes=each.integer("minutes", 1),
-        helpers=each.integer("helpers", 1),
-        weeks=each.integer("weeks", 1),
-        windows=each.objects("windows", COUNT_MAX, _read_window),
-        traits=each.texts("traits", COUNT_MAX),
-        picks=each.boolean("picks"),
-        area=text("area"),
-        asker=read_somebody(each.fields("asker")) if "asker" in each else None,
-        account=each.integer("account", 1),
-        most=each.integer("most", 1),
-        status=text("status"),
-        phones=each.boolean("phones"),
-        address=each.optional("address", text),
-        private=each.optional("private", text),
-        reach=each.optional("reach", text),
-        visits=each.objects("visits", COUNT_MAX, _read_visit),
-        offers=each.objects("offers", COUNT_MAX, _read_ask) if "offers" in each else None,
-        loose=each.integers("loose", COUNT_MAX) if "loose" in each else (),
-        own=_read_ask(each.fields("own")) if "own" in each else None,
-    )
-
-
-def read_somebody(each: Fields) -> Somebody:
-    """A person of an answer."""
-    return Somebody(
-        person=each.integer("person", 1),
-        handle=each.optional("handle", lambda name: each.text(name, 32)),
-        name=each.optional("name", lambda name: each.text(name, NAME_CHARACTERS_MAX)),
-    )
-
-
-def _read_visit(each: Fields) -> Visit:
-    return Visit(
-        number=each.integer("number", 1),
-        place=each.integer("place"),
-        week=each.integer("week"),
-        status=each.text("status", 32),
-        helper=read_somebody(each.fields("helper")) if "helper" in each else None,
-        account=each.optional("account", each.integer),
-        begins=each.optional("begins", lambda name: read_local(each, name)),
-        minutes=each.integer("minutes"),
-        hold=each.optional("hold", each.integer),
-        promised=each.boolean("promised"),
-        payee=each.optional("payee", each.integer),
-        until=each.integer("until"),
-        confirmed=each.boolean("confirmed"),
-        thanks=each.text("thanks", TEXT_MAX),
-    )
-
-
-def _read_ask(each: Fields) -> Ask:
-    return Ask(
-        helper=read_somebody(each.fields("helper")),
-        begins=read_local(each, "begins"),
-        answer=each.optional("answer", lambda name: each.text(name, 32)),
-        entered_by=read_somebody(each.fields("entered_by")) if "entered_by" in each else None,
-        by_call=each.boolean("by_call"),
-        why=each.text("why", TEXT_MAX),
-    )
-
-
-def _read_window(each: Fields) -> Window:
-    return Window(read_local(each, "begins"), read_local(each, "ends"))
 
 
 def _read_helper(each: Fields) -> HelperView:
@@ -364,7 +212,7 @@ def _read_helper(each: Fields) -> HelperView:
         skills=each.texts("skills", COUNT_MAX),
         traits=each.texts("traits", COUNT_MAX),
         hours=each.objects("hours", COUNT_MAX, _read_hours),
-        away=_read_window(each.fields("away")) if "away" in each else None,
+        away=read_window(each.fields("away")) if "away" in each else None,
     )
 
 

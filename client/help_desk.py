@@ -6,15 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from client.calendar import read_local
-from client.help import (
-    COUNT_MAX,
-    HELP,
-    TEXT_MAX,
-    HelpView,
-    Somebody,
-    read_somebody,
-    read_view,
-)
+from client.help import HELP
+from client.help_views import COUNT_MAX, TEXT_MAX, HelpView, Somebody, read_somebody, read_view
 from client.json_fields import Fields
 from client.node_session import NodeSession
 
@@ -32,7 +25,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Somebody to ring about a request. ``what`` is ask, accept, confirm, miss, over or free."""
+    """Somebody to ring about a request.
+
+    ``what`` is ask, accept, confirm, miss, look, over, free or promise.
+    """
 
     person: Somebody
     contact: str | None

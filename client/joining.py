@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from client import limits
 from client.address import Invitation
 from client.answers import FINAL_CODES
+from client.clock import unix_ms
 from client.drafts import Draft, Signatory
 from client.errors import AlreadyMember, NodeRefused
 from client.keystore import KeyStore, UnlockedMembership
-from client.member import Member, unix_ms
+from client.member import Member
 from client.node_client import NodeClient
 from client.receipts import Proved
 from client.records import Membership, PinnedCircle

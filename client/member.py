@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from datetime import UTC, datetime
 from client import history, receipts
 from client.answers import Accepted, Declined, OrderAnswer, Submission
 from client.circle_info import CircleInfo, check_pinned
+from client.clock import unix_ms
 from client.drafts import LIFETIME_MS, SAVED_LIFETIME_MS, Draft, Signatory, unanswered
 from client.errors import (
     HistoryConflict,
@@ -58,11 +58,6 @@ class Resent:
 
     order: UnansweredOrder
     outcome: Outcome
-
-
-def unix_ms() -> int:
-    """The wall clock in milliseconds."""
-    return time.time_ns() // 1_000_000
 
 
 class Member:
@@ -130,14 +125,18 @@ class Member:
 
     async def session_of(self, seed: bytes, newest: str | None = None) -> NodeSession:
         """A session of any key that the circle knows, such as that of a recovery sheet."""
-        opening = SessionOpening(
-            self.circle.circle_id,
-            keys.public_key(seed),
-            self.circle.origin,
-            await asyncio.to_thread(self.journal.reserve_nonce),
-            self._clock() + SESSION_LIFETIME_MS_MAX,
-        )
-        return await self.node.open_session(declarations.sign_session(opening, seed), newest)
+
+        async def sign() -> bytes:
+            opening = SessionOpening(
+                self.circle.circle_id,
+                keys.public_key(seed),
+                self.circle.origin,
+                await asyncio.to_thread(self.journal.reserve_nonce),
+                self._clock() + SESSION_LIFETIME_MS_MAX,
+            )
+            return declarations.sign_session(opening, seed)
+
+        return await self.node.open_session(sign, newest)
 
     async def me(self, *, afresh: bool = False) -> Me:
         """Who this is, as the node has it; remembered accounts follow it."""

@@ -106,13 +106,6 @@ async def write(
     return _read_message(await session.changed("POST", "/api/v1/messages", body, repeatable=True))
 
 
-async def complain(session: NodeSession, message: int, text: str) -> int:
-    """Tell the coordinators of a message; the number of the complaint."""
-    path = f"/api/v1/messages/{message}/reports"
-    made = await session.changed("POST", path, {"text": text}, repeatable=True)
-    return made.integer("number", 1)
-
-
 async def hours(session: NodeSession, person: int) -> HoursView:
     """When somebody wishes to be told."""
     return _read_hours(await session.read(f"/api/v1/people/{person}/hours"))

@@ -5,7 +5,7 @@
     async with NodeClient("https://circle.example") as node:
         info = await node.well_known()
         answers = await node.submit([Submission(signed.wire, memo)])
-        session = await node.open_session(opening)
+        session = await node.open_session(sign)
         async for line in session.statement(101):
             ...
 
@@ -16,7 +16,7 @@ may raise NodeUnreachable, NodeRefused and AnswerInvalid.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
@@ -93,11 +93,22 @@ class NodeClient:
             for result, submission in zip(results, submissions, strict=True)
         ]
 
-    async def open_session(self, opening: bytes, newest: str | None = None) -> NodeSession:
-        """Sign in with a signed opening, ``ledger.declarations.sign_session``.
+    async def open_session(
+        self, sign: Callable[[], Awaitable[bytes]], newest: str | None = None
+    ) -> NodeSession:
+        """Sign in with what ``sign`` makes, a fresh opening of ``ledger.declarations.sign_session``
+        each time it is asked for one: again when the node has ended the session.
 
         ``newest`` is the newest checkpoint this device has verified: a node that has lost it stops.
         """
+
+        async def sign_in() -> tuple[str, int]:
+            return await self._sign_in(await sign(), newest)
+
+        return NodeSession(self._transport, *await sign_in(), sign_in)
+
+    async def _sign_in(self, opening: bytes, newest: str | None) -> tuple[str, int]:
+        """A session's token and its end (Unix milliseconds)."""
         body: dict[str, str] = {"opening": to_base64url(opening)}
         if newest is not None:
             body["newest"] = newest
@@ -109,7 +120,7 @@ class NodeClient:
             repeatable=False,
         )
         answer = parse_fields(response.body, "its answer")
-        return NodeSession(self._transport, answer.text("token", 512), answer.integer("expires"))
+        return answer.text("token", 512), answer.integer("expires")
 
     async def officers(self) -> tuple[OfficerView, ...]:
         """Who holds an office."""

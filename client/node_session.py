@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import date
 from typing import Final, TypeVar
 
 from client.answers import read_entry
-from client.errors import AnswerInvalid
+from client.errors import AnswerInvalid, NodeRefused
 from client.json_fields import Fields, parse_fields
 from client.payment_views import (
     PaymentPage,
@@ -19,7 +21,7 @@ from client.payment_views import (
     read_quote,
 )
 from client.records import KeptReceipt, Memo
-from client.transport import Transport
+from client.transport import Response, Transport
 from client.views import (
     AccountView,
     DeviceView,
@@ -50,22 +52,32 @@ PAGED_ITEMS_MAX: Final = 1_000_000
 """On all pages of one thing."""
 EMPTY_PAGES_MAX: Final = 10_000
 """In a row, where a node looks for few lines among very many."""
+SIGN_INS_MAX: Final = 5
+"""For one request, where each time other programs of this device end the session."""
+SIGN_IN_PAUSE_SECONDS: Final = 0.2
 PEOPLE_MAX: Final = 1000
 DEVICES_MAX: Final = 1000
 
 _T = TypeVar("_T")
 
+SignIn = Callable[[], Awaitable[tuple[str, int]]]
+
 
 class NodeSession:
     """An open session of one device; made by ``NodeClient.open_session``.
 
-    ``expires`` is in Unix milliseconds. Every call may raise NodeUnreachable, NodeRefused and
-    AnswerInvalid.
+    ``expires`` is in Unix milliseconds. A node keeps few sessions of a device, and ends the oldest:
+    then this one signs in again by itself, where ``sign_in`` (a new token, and its end) is given.
+    Every call may raise NodeUnreachable, NodeRefused and AnswerInvalid.
     """
 
-    def __init__(self, transport: Transport, token: str, expires: int) -> None:
+    def __init__(
+        self, transport: Transport, token: str, expires: int, sign_in: SignIn | None = None
+    ) -> None:
         self._transport = transport
         self._token = token
+        self._sign_in = sign_in
+        self._signing_in = asyncio.Lock()
         self.expires = expires
 
     async def close(self) -> None:
@@ -149,10 +161,9 @@ class NodeSession:
 
         For themselves and coordinators.
         """
-        response = await self._transport.request(
+        response = await self._request(
             "GET",
             f"/api/v1/people/{person}/everything",
-            token=self._token,
             size_max=EVERYTHING_BYTES_MAX,
             repeatable=True,
             patience_factor=EVERYTHING_PATIENCE,
@@ -164,11 +175,10 @@ class NodeSession:
         body: dict[str, str] = {"request": to_base64url(wire)}
         if memo is not None:
             body |= {"text": memo.text, "salt": to_base64url(memo.salt)}
-        response = await self._transport.request(
+        response = await self._request(
             "POST",
             "/api/v1/requests",
             body=json.dumps(body).encode(),
-            token=self._token,
             size_max=ANSWER_BYTES_MAX,
             repeatable=True,
         )
@@ -213,11 +223,10 @@ class NodeSession:
 
     async def download(self, path: str, parameters: dict[str, str]) -> bytes:
         """A file at a path, up to 64 MiB of it."""
-        response = await self._transport.request(
+        response = await self._request(
             "GET",
             path,
             parameters=parameters,
-            token=self._token,
             size_max=EVERYTHING_BYTES_MAX,
             repeatable=True,
             patience_factor=EVERYTHING_PATIENCE,
@@ -232,11 +241,10 @@ class NodeSession:
         A lost answer is asked for again only where doing it twice is doing it once: all but a POST,
         unless ``repeatable`` says otherwise.
         """
-        response = await self._transport.request(
+        response = await self._request(
             method,
             path,
             body=None if body is None else json.dumps(body).encode(),
-            token=self._token,
             size_max=ANSWER_BYTES_MAX,
             repeatable=method != "POST" if repeatable is None else repeatable,
         )
@@ -280,15 +288,56 @@ class NodeSession:
             empty = _count_empty(empty, items)
 
     async def _get(self, path: str, parameters: dict[str, str] | None = None) -> Fields:
-        response = await self._transport.request(
+        response = await self._request(
             "GET",
             path,
             parameters=parameters,
-            token=self._token,
             size_max=ANSWER_BYTES_MAX,
             repeatable=True,
         )
         return parse_fields(response.body, "its answer")
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        size_max: int,
+        body: bytes | None = None,
+        parameters: Mapping[str, str] | None = None,
+        repeatable: bool,
+        patience_factor: int = 1,
+    ) -> Response:
+        """Send; where the node has ended the session, which is before it does anything, sign in and
+        send again."""
+        for count in range(SIGN_INS_MAX + 1):
+            token = self._token
+            try:
+                return await self._transport.request(
+                    method,
+                    path,
+                    size_max=size_max,
+                    body=body,
+                    parameters=parameters,
+                    token=token,
+                    repeatable=repeatable,
+                    patience_factor=patience_factor,
+                )
+            except NodeRefused as refused:
+                if refused.problem != "session-refused" or count == SIGN_INS_MAX:
+                    raise
+                if self._sign_in is None:
+                    raise
+            await self._sign_in_again(self._sign_in, token, count)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _sign_in_again(self, sign_in: SignIn, ended: str, count: int) -> None:
+        """One task signs in for all that share this session; later ones find it done."""
+        async with self._signing_in:
+            if self._token == ended:
+                # Several that end each other's sessions should not do so in step.
+                await asyncio.sleep(count * random.uniform(0, SIGN_IN_PAUSE_SECONDS))
+                self._token, self.expires = await sign_in()
 
 
 def _count_empty(before: int, page: Sequence[object]) -> int:

@@ -33,7 +33,8 @@ class QuoteView:
     """What paying into another circle costs: pairs of a cost and a way, cheapest first.
 
     ``identity``, ``certificate`` and its ``signature`` are the other circle's. ``arrive`` is in its
-    minor units; ``unit`` None while its node does not say what it counts in.
+    minor units; ``unit`` None while its node does not say what it counts in. ``rounding`` is how
+    much more the cheapest way costs than what arrives is worth: millionths of an own minor unit.
     """
 
     circle: bytes
@@ -47,6 +48,7 @@ class QuoteView:
     arrive: int
     deadline: int
     ways: tuple[tuple[int, Way], ...]
+    rounding: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,12 @@ def read_quote(quote: Fields) -> QuoteView:
         arrive=quote.integer("arrive", 1),
         deadline=quote.integer("deadline"),
         ways=quote.objects("ways", WAYS_MAX, _read_way),
+        rounding=min(quote.objects("ways", WAYS_MAX, _read_rounding), default=(0, 0))[1],
     )
+
+
+def _read_rounding(way: Fields) -> tuple[int, int]:
+    return way.integer("cost", 1), way.integer("rounding", 0)
 
 
 def _read_way(way: Fields) -> tuple[int, Way]:

@@ -80,11 +80,13 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A payment to be looked at before it is signed. ``cost`` is that of its cheapest way."""
+    """A payment to be looked at before it is signed. ``cost`` is that of its cheapest way, and of
+    it ``rounding`` millionths of a minor unit are lost."""
 
     draft: Draft
     sent: SentPayment
     cost: int
+    rounding: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ def prepare(wanted: Wanted, shown: QuoteView) -> Prepared:
         url=shown.url,
         unit=shown.unit,
     )
-    return Prepared(Draft(act, wanted.account, said, route=route), sent, cost)
+    return Prepared(Draft(act, wanted.account, said, route=route), sent, cost, shown.rounding)
 
 
 def _choose(ways: Sequence[tuple[int, Way]], most: int | None) -> tuple[int, int, tuple[Way, ...]]:

@@ -1,4 +1,4 @@
-"""What coordinators tell by hand: calls, letters, announcements, and complaints about messages."""
+"""What coordinators tell by hand: calls, letters and announcements."""
 
 from __future__ import annotations
 
@@ -31,21 +31,6 @@ class ErrandView:
     rung: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class MessageComplaint:
-    """What somebody said is wrong with a message; ``closed`` when it was dealt with."""
-
-    number: int
-    message: int
-    words: str
-    about_handle: str
-    by_handle: str
-    text: str
-    made: int
-    closed: int | None
-    outcome: str
-
-
 async def errands(session: NodeSession) -> tuple[ErrandView, ...]:
     """All that is to be told by hand, in the order in which it came up."""
     asked = {"limit": str(PAGED_MAX)}
@@ -76,18 +61,6 @@ async def announce(session: NodeSession, words: str, event: int | None, *, urgen
     return made.integer("people")
 
 
-async def complaints(session: NodeSession) -> tuple[MessageComplaint, ...]:
-    """All, newest first, but for those about the one who asks."""
-    asked = {"limit": str(PAGED_MAX)}
-    found = session.paged("/api/v1/message-reports", asked, "reports", _read_complaint)
-    return tuple([each async for each in found])
-
-
-async def close_complaint(session: NodeSession, number: int, outcome: str) -> None:
-    """Note what came of it."""
-    await session.change("PUT", f"/api/v1/message-reports/{number}", {"outcome": outcome})
-
-
 def _read_errand(each: Fields) -> ErrandView:
     person = each.fields("person")
     return ErrandView(
@@ -104,18 +77,4 @@ def _read_errand(each: Fields) -> ErrandView:
         why=each.text("why", TEXT_MAX),
         no_replies=each.integer("no_replies"),
         rung=each.optional("rung", each.integer),
-    )
-
-
-def _read_complaint(report: Fields) -> MessageComplaint:
-    return MessageComplaint(
-        number=report.integer("number", 1),
-        message=report.integer("message", 1),
-        words=report.text("words", TEXT_MAX),
-        about_handle=report.text("about_handle", NAME_MAX),
-        by_handle=report.text("by_handle", NAME_MAX),
-        text=report.text("text", TEXT_MAX),
-        made=report.integer("made"),
-        closed=report.optional("closed", report.integer),
-        outcome=report.text("outcome", TEXT_MAX),
     )

@@ -47,6 +47,7 @@ COMMIT = b"tallystick/commit/v1\0"
 STATUS = b"tallystick/status/v1\0"
 EXCHANGE = b"tallystick/exchange/v1\0"
 GOSSIP = b"tallystick/gossip/v1\0"
+REFERRALS = b"tallystick/referrals/v1\0"
 
 CONTEXTS = (
     CIRCLE,
@@ -72,6 +73,7 @@ CONTEXTS = (
     STATUS,
     EXCHANGE,
     GOSSIP,
+    REFERRALS,
 )
 
 

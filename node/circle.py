@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from ledger.note import Signer, make_signer
 from node.calendar.rsvps import forget_answers
 from node.care.readers import tell_new_readers
 from node.care.retention import forget_care
+from node.clock import steady_clock, wall_clock
 from node.config import Config
 from node.connections import Connection, Pool
 from node.directory.expiry import forget_old
@@ -40,6 +40,8 @@ from node.mark import Mark
 from node.migrate import migrate, service_role
 from node.numbers.keeping import keep_numbers
 from node.postgres import Postgres, embedded_postgres, running_postgres
+from node.referrals.exchanges import Referring
+from node.referrals.held import forget_referrals
 from node.talking.delivery import Delivery, open_delivery
 from node.talking.event_notices import forget_told
 from node.talking.expiry import forget_talk
@@ -62,24 +64,14 @@ SPACE_SECONDS = 5
 log = structlog.get_logger()
 
 
-def wall_clock() -> int:
-    """Unix milliseconds."""
-    return time.time_ns() // 1_000_000
-
-
-def steady_clock() -> int:
-    """Milliseconds since some moment, sleep included where the system counts it."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime_ns(clock) // 1_000_000
-
-
 @dataclass(slots=True)
 class Circle:
     """What the HTTP side works with. ``pool`` reads what is committed; ``writer`` alone writes.
 
     ``witness`` cosigns the heads of others; ``cosigner`` has those of this log cosigned. ``peers``
-    are the exchanges with other circles; ``gossip`` is what is known of all others. ``delivery``
-    has members told what they are to be told.
+    are the exchanges with other circles; ``gossip`` is what is known of all others;
+    ``referring`` are requests for help that pass to and from neighbours. ``delivery`` has members
+    told what they are to be told.
     """
 
     config: Config
@@ -92,6 +84,7 @@ class Circle:
     cosigner: Cosigner
     peers: Peers
     gossip: Gossip
+    referring: Referring
     delivery: Delivery
 
     @property
@@ -195,6 +188,7 @@ async def open_circle(
         peers = await stack.enter_async_context(
             open_peers(writer, pool, clock, keyring, entropy, config.address)
         )
+        referring = Referring(writer, pool, clock, keyring, peers.session, entropy)
         registry = CollectorRegistry()
         gossip = await stack.enter_async_context(
             open_gossip(peers, cosigner, config.address, registry)
@@ -207,7 +201,8 @@ async def open_circle(
         work = (
             *(writer.run(), _purge_forever(pool, clock), watch),
             *(cosigner.run(), peers.run(), gossip.run(), clearing.run()),
-            *(delivery.run(), run_rounds(pool, clock), keep_numbers(pool, clock)),
+            *(delivery.run(), run_rounds(pool, clock, config.hurry), keep_numbers(pool, clock)),
+            referring.run(config.hurry),
         )
         opening = partial(open_agreed, writer, pool)
         granting = grant_forever(pool, writer, keyring, opening, clearing.grant)
@@ -215,7 +210,7 @@ async def open_circle(
             await shut_forked(writer, pool)
             yield Circle(
                 *(config, writer, verifier, pool, clock, registry),
-                *(witness, cosigner, peers, gossip, delivery),
+                *(witness, cosigner, peers, gossip, referring, delivery),
             )
 
 
@@ -351,6 +346,7 @@ async def purge(pool: Pool, now: int) -> None:
     logged = await pool.fetchval("SELECT log_time FROM head")
     await forget_talk(pool, logged)
     await forget_care(pool, logged)
+    await forget_referrals(pool, logged)
     await forget_help(pool, logged)
     await pool.execute("DELETE FROM sessions WHERE expires < $1", now)
     await pool.execute("DELETE FROM session_nonces WHERE expires < $1", now)

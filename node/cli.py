@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+
+STOPPED = 130
 
 
 def main() -> None:
     """Run ``tallyd``; without the node's own dependencies, say so in one sentence."""
     try:
-        from node.commands import tallyd
+        status = run_tallyd(sys.argv[1:])
     except ModuleNotFoundError as error:
         if error.name is None or error.name.split(".")[0] in ("node", "ledger"):
             raise
@@ -16,4 +19,38 @@ def main() -> None:
             f"tallyd needs the package {error.name}, which the light client does without; "
             "install it with: pip install 'tallystick[node]'"
         )
-    tallyd()
+    sys.exit(status)
+
+
+def run_tallyd(arguments: Sequence[str]) -> int:
+    """Run one command line: 0 done, 1 could not be done, 2 asked for wrongly, 130 stopped."""
+    import click
+
+    from node.commands import tallyd
+    from node.telling import tell
+    from node.usage import explain_usage
+
+    if not all(map(_is_text, arguments)):
+        tell("There are letters in this command that cannot be read: type it again.", err=True)
+        return 2
+    try:
+        status = tallyd.main(list(arguments), prog_name="tallyd", standalone_mode=False)
+    except click.UsageError as error:
+        if error.ctx is not None and error.message == error.ctx.get_help():
+            # A group without a command shows its help.
+            click.echo(error.message)
+        else:
+            tell(explain_usage(error), err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        tell(error.format_message(), err=True)
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        tell("Stopped; nothing was done.", err=True)
+        return STOPPED
+    return status if isinstance(status, int) else 0
+
+
+def _is_text(argument: str) -> bool:
+    """Whether what was typed was UTF-8: what is not comes as surrogates (PEP 383)."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in argument)

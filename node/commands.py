@@ -16,11 +16,13 @@ from typing import Any
 
 import asyncpg
 import click
+import structlog
 
 from ledger.paper import write_code
 from node import founding
-from node.circle import database, open_circle, wall_clock
-from node.config import read_config, write_config
+from node.circle import database, open_circle
+from node.config import Config, read_config, write_config
+from node.directory.language import LANGUAGES, choose_language
 from node.errors import AlreadyInitialised
 from node.federation.clear_command import clear
 from node.federation.commands import peer
@@ -30,18 +32,23 @@ from node.keyring import write_keyring
 from node.logs import configure_logs
 from node.migrate import check_schema_name, migrate
 from node.running import DIRECTORY, run
+from node.telling import tell
 from node.upkeep import check, erase, export
 from node.witness.commands import witness
+
+log = structlog.get_logger()
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tallystick")
-def tallyd() -> None:
+@click.pass_context
+def tallyd(context: click.Context) -> None:
     """Run a node: the ledger of one circle.
 
     Begin with: tallyd init DIRECTORY --name "Our Circle" --address circle.example
     """
-    configure_logs()
+    # What a circle's founding prints is secret, and is printed once.
+    configure_logs(quiet=context.invoked_subcommand == "init")
 
 
 def _founding_flags(command: Callable[..., None]) -> Callable[..., None]:
@@ -82,10 +89,20 @@ def _founding_flags(command: Callable[..., None]) -> Callable[..., None]:
 @tallyd.command()
 @DIRECTORY
 @_founding_flags
+@click.option(
+    "--language",
+    type=click.Choice(LANGUAGES),
+    default="english",
+    show_default=True,
+    metavar="LANGUAGE",
+    help="What members write in, so that offers are found by other forms of a word.",
+)
 @click.option("--schema", default="circle", show_default=True, help="The circle's schema.")
 @click.option("--listen", default="127.0.0.1:8470", show_default=True, help="Where to listen.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def init(directory: Path, schema: str, listen: str, as_json: bool, **chosen: Any) -> None:
+def init(
+    directory: Path, language: str, schema: str, listen: str, as_json: bool, **chosen: Any
+) -> None:
     """Make a circle: keys, charter, and the first invitation.
 
     That is the first coordinator's. It is printed with two keys, and kept nowhere else.
@@ -96,16 +113,18 @@ def init(directory: Path, schema: str, listen: str, as_json: bool, **chosen: Any
         rules = options.rules()
         check_schema_name(schema)
         _make_directory(directory)
-        founded = founding.found(rules, wall_clock(), os.urandom)
         try:
-            await _store(founded, directory, schema, listen)
+            write_config(directory, schema, listen)
+            config = read_config(directory)
+            founded = founding.found(rules, config.make_clock().wall(), os.urandom)
+            await _store(founded, config, language)
         except BaseException:
             # Nobody has seen the secrets of what was made so far, so it is good for nothing.
             shutil.rmtree(directory, ignore_errors=True)
             raise
         _tell(founded, directory, listen, as_json)
         if rules.floor == 0 and not as_json:
-            click.echo(
+            tell(
                 "\nNew members cannot go below zero. Somebody has to begin, so most circles allow "
                 "a little:\nset limits with: tally officer limits",
                 err=True,
@@ -114,15 +133,14 @@ def init(directory: Path, schema: str, listen: str, as_json: bool, **chosen: Any
     run(job)
 
 
-async def _store(founded: founding.Founded, directory: Path, schema: str, listen: str) -> None:
-    write_config(directory, schema, listen)
-    config = read_config(directory)
+async def _store(founded: founding.Founded, config: Config, language: str) -> None:
     write_keyring(config.keys, founded.keyring)
     async with database(config) as dsn:
         connection = await asyncpg.connect(dsn)
         try:
-            await migrate(connection, schema)
-            await connection.execute(f"SET search_path TO {schema}")
+            await migrate(connection, config.schema)
+            await connection.execute(f"SET search_path TO {config.schema}")
+            await choose_language(connection, language)
             await founding.store(connection, founded)
         finally:
             await connection.close()
@@ -144,7 +162,7 @@ def _tell(founded: founding.Founded, directory: Path, listen: str, as_json: bool
         told = {"circle": founded.circle.hex(), "origin": founded.origin, **secrets}
         click.echo(json.dumps(told))
         return
-    click.echo(
+    tell(
         f"""The circle is made, in {directory}.
 
 Print this page, then clear the screen. These three are kept nowhere else.
@@ -153,18 +171,19 @@ Print this page, then clear the screen. These three are kept nowhere else.
 
    {secrets["invitation"]}
 
-2. The paper key. Seal it in an envelope: with it the committee can appoint a coordinator
-   when the last one is gone.
+2. The paper key. Seal it in an envelope: with it the committee can appoint a
+   coordinator when the last one is gone.
 
    {secrets["paper_key"]}
 
-3. The identity key. Keep it apart from the node: it is needed only if the node's own keys
-   or its history are ever lost.
+3. The identity key. Keep it apart from the node: it is needed only if the
+   node's own keys or its history are ever lost.
 
    {secrets["identity_key"]}
 
 Next: tallyd serve {directory}
-Then, on the coordinator's own computer: tally join http://{listen}/join#{secrets["invitation"]}"""
+Then, on the coordinator's own computer:
+   tally join http://{listen}/join#{secrets["invitation"]}"""
     )
 
 
@@ -176,6 +195,9 @@ def serve(directory: Path) -> None:
 
     async def job() -> None:
         config = read_config(directory)
+        clock = config.make_clock()
+        if config.behind is not None:
+            log.warning("circle_rehearses", behind=str(config.behind), mend="unset TALLYD_BEHIND")
         # What a batch makes is gone when it is answered: there are no cycles in it to look for.
         gc.set_threshold(50_000, 20, 20)
         stop = asyncio.Event()
@@ -183,12 +205,14 @@ def serve(directory: Path) -> None:
             asyncio.get_running_loop().add_signal_handler(each, stop.set)
         async with (
             database(config) as dsn,
-            open_circle(config, dsn) as circle,
+            open_circle(config, dsn, clock=clock.wall, steady=clock.steady) as circle,
             serve_http(build(circle), host=config.host, port=config.port) as listening,
         ):
             gc.freeze()  # what was loaded stays: it need not be looked through either
             name = circle.writer.loaded.state.rules.name.decode()
-            click.echo(f"Serving {name} at {listening.url}")
+            tell(f"Serving {name} at {listening.url}")
+            if sys.stdout.isatty():
+                tell("Leave this window open. Ctrl-C stops it, and nothing is lost by that.")
             sys.stdout.flush()
             try:
                 await stop.wait()

@@ -22,7 +22,7 @@ from ledger.orders import FIRST_MEMBER, Order
 from node.calendar.held import erase_from_calendar
 from node.connections import Connection
 from node.errors import NotErasable
-from node.help.held import erase_help
+from node.help.held import erase_help, hold_help
 from node.talking.held import erase_messages
 
 SCAN_ROWS = 500
@@ -64,6 +64,7 @@ async def erase(connection: Connection, person: int) -> Erased:
     async with connection.transaction():
         await _check_erasable(connection, person)
         texts = await _delete_texts(connection, person)
+        await hold_help(connection)
         calendar = await erase_from_calendar(connection, person)
         messages = await erase_messages(connection, person)
         help_requests = await erase_help(connection, person)

@@ -11,6 +11,7 @@
         DatabaseUnsuitable        settings or a schema that this node must not run on
         NotInitialised            no circle was made here yet
         AlreadyInitialised        something is here already
+        FoundingRefused           a circle that cannot be made with these options
         CannotListen              the port is taken, or not this node's to take
       Unavailable               no verdict now; the same order may be sent again
         Overloaded                more orders wait than the node takes
@@ -141,6 +142,16 @@ class AlreadyInitialised(NodeUnfit):
     def __init__(self, directory: Path) -> None:
         self.directory = str(directory)
         super().__init__(f"{directory} is not empty; a new circle needs a directory of its own.")
+
+
+class FoundingRefused(NodeUnfit):
+    """An option with which no circle can be made; ``reason`` completes "<option> ..."."""
+
+    code = "founding-refused"
+
+    def __init__(self, option: str, reason: str) -> None:
+        self.option, self.reason = option, reason
+        super().__init__(f"{option} {reason}.")
 
 
 class CannotListen(NodeUnfit):

@@ -125,7 +125,7 @@ async def export_person(
     if not (head["handle"] or head["accounts"] or head["devices"]):
         raise PersonUnknown(person)
     if not own:
-        head |= {"blocks": [], "complaints": [], "concerns": [], "message_complaints": []}
+        head |= {"blocks": [], "complaints": [], "concerns": []}
     return _pieces(acquire, head, accounts, own=own)
 
 

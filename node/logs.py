@@ -1,4 +1,5 @@
-"""Structured logs on standard error: one JSON object a line, or readable text on a terminal."""
+"""Logs on standard error: for programs one JSON object a line, for a person at a terminal short
+lines, and only of what they should know."""
 
 from __future__ import annotations
 
@@ -18,15 +19,14 @@ class _Forwarder(logging.Handler):
         logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
 
 
-def configure_logs() -> None:
-    """Set up logging for this process; only the commands call it."""
+def configure_logs(*, quiet: bool = False) -> None:
+    """Set up logging for this process; only the commands call it. With ``quiet`` nothing is told
+    that is as it should be."""
+    terminal = sys.stderr.isatty()
+    level = logging.WARNING if quiet or terminal else logging.INFO
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *_renderers(sys.stderr.isatty(), os.environ),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        processors=[structlog.processors.add_log_level, *_renderers(terminal, os.environ)],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
@@ -37,8 +37,25 @@ def _renderers(
     terminal: bool, environment: Mapping[str, str]
 ) -> Sequence[structlog.types.Processor]:
     """What writes an event; colours are for terminals without NO_COLOR (no-color.org)."""
+    processors = structlog.processors
     if not terminal:
-        return structlog.processors.format_exc_info, structlog.processors.JSONRenderer()
+        stamp = processors.TimeStamper(fmt="iso", utc=True)
+        return stamp, processors.format_exc_info, processors.JSONRenderer()
     colours = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
-    plain = structlog.dev.plain_traceback
-    return (structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain),)
+    stamp = processors.TimeStamper(fmt="%H:%M:%S", utc=False)
+    return stamp, processors.format_exc_info, _Lines(colours)
+
+
+class _Lines:
+    """14:05:09 Warning: disk almost full (free 7)"""
+
+    def __init__(self, colours: bool) -> None:
+        self._bold, self._plain = ("\x1b[1m", "\x1b[0m") if colours else ("", "")
+
+    def __call__(self, logger: object, name: str, event: structlog.types.EventDict) -> str:
+        time, level = event.pop("timestamp"), str(event.pop("level")).capitalize()
+        words, trace = str(event.pop("event")).replace("_", " "), event.pop("exception", "")
+        details = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in event.items())
+        more = f" ({details})" if details else ""
+        traced = f"\n{trace}" if trace else ""
+        return f"{time} {self._bold}{level}: {words}{self._plain}{more}{traced}"

@@ -127,12 +127,13 @@ async def _grant(connection: Connection, schema: str) -> None:
         "requests, people, personal, request_texts, sessions, session_nonces, witnessed_logs, "
         "witnesses, cosigning, links, link_holds, transits, "
         "peer_invitations, peers, wishes, gossip_records, "
-        "profiles, blocks, vetting_levels, vettings, categories, listings, spelling, reports"
+        "profiles, blocks, vetting_levels, vettings, categories, listings, spelling"
         ", calendar, events, occurrences, rsvps, event_notices, calendar_feeds"
-        ", notice_wishes, notices, event_told, threads, messages, message_reports, announcements"
-        ", suspensions, safeguarding, concerns, duty_week, duty_days, duty_turns"
+        ", notice_wishes, notices, event_told, threads, messages, announcements"
+        ", complaints, suspensions, safeguarding, concerns, duty_week, duty_days, duty_turns"
         ", help_terms, helpers, help_requests, help_windows, visits, asks"
         ", open_counting, open_traders"
+        ", referral_terms, referral_vettings, referrals, referral_offers"
     )
     await connection.execute(f"GRANT UPDATE, DELETE ON {changing} TO {role}")
     await connection.execute(f"GRANT DELETE ON handover_notes, suspension_acts TO {role}")

@@ -6,12 +6,13 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import asyncpg
 import click
 
 from ledger.errors import TallystickError
+from node.telling import tell
 
 DIRECTORY = click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 
@@ -28,8 +29,13 @@ def run(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             runner.run(job())
     except TallystickError as error:
-        sys.exit(str(error))
+        _end(str(error))
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        sys.exit(f"tallyd had to stop: {error}")
+        _end(f"tallyd had to stop: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _end(sentence: str) -> NoReturn:
+    tell(sentence, err=True)
+    sys.exit(1)

@@ -19,6 +19,7 @@ from node.export import Progress as Exported
 from node.export import export_log, export_person
 from node.keyring import read_keyring
 from node.running import DIRECTORY, run
+from node.telling import tell
 
 
 @click.command()
@@ -68,14 +69,14 @@ def describe_check(result: CheckResult) -> dict[str, Any]:
 
 def _tell_check(result: CheckResult) -> None:
     rate = result.entries / max(result.seconds, 1e-9)
-    click.echo(
+    tell(
         f"{result.entries:,} entries and {result.signatures:,} signatures replayed in "
         f"{result.seconds:.1f} s ({rate:,.0f} entries a second)."
     )
     if not result.problems:
-        click.echo("Everything is as the log says.")
+        tell("Everything is as the log says.")
     for place, problem in enumerate(result.problems):
-        click.echo(f"{'First wrong' if place == 0 else 'Also wrong'}: {problem}")
+        tell(f"{'First wrong' if place == 0 else 'Also wrong'}: {problem}")
 
 
 @click.command()
@@ -133,6 +134,6 @@ def erase(directory: Path, person: int, yes: bool) -> None:
             erased = await erase_person(connection, person)
         told = erased.texts + erased.request_texts
         gone = f"the name, {told} texts and {erased.listings} listings"
-        click.echo(f"Person {person} is forgotten: {gone}. The sums stay.")
+        tell(f"Person {person} is forgotten: {gone}. The sums stay.")
 
     run(job)

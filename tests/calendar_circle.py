@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from node.circle import wall_clock
+from node.clock import wall_clock
 from tests.circle_node import CircleNode, Clock, Member, found_circle, serving
 
 ZONE = "Europe/London"
@@ -31,12 +31,15 @@ async def calendar_circle(
             for handle in handles:
                 await node.welcome(handle)
             if zone is not None:
-                body = {"zone": zone}
-                status, _ = await node.request("PUT", "/api/v1/calendar", node["ann"], json=body)
-                assert status == 200
+                await set_zone(node, zone)
             yield node
     finally:
         await home.drop()
+
+
+async def set_zone(node: CircleNode, zone: str) -> None:
+    """Let ann say where the clocks are."""
+    await send(node, "PUT", "/api/v1/calendar", node["ann"], zone=zone)
 
 
 def event_body(**fields: Any) -> dict[str, Any]:

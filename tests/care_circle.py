@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tests.circle_node import CircleNode, Member
+from tests.directory_circle import attempt
 
+COMPLAINTS = "/api/v1/complaints"
 CONCERNS = "/api/v1/concerns"
 
 
@@ -35,6 +37,13 @@ async def raise_about(
     body = {"person": subject.person, "text": "She had a bruise again.", **fields}
     raised = await put(node, "POST", CONCERNS, reporter, **body)
     return f"{CONCERNS}/{raised['number']}", raised["readers"]
+
+
+async def complain(
+    node: CircleNode, by: Member, about: str, text: str = "It is not nice.", **more: Any
+) -> str:
+    """Complain of something, such as ``listings/12``; "ok" or the code of the problem."""
+    return await attempt(node, "POST", COMPLAINTS, by, {"about": about, "text": text, **more})
 
 
 async def told(node: CircleNode, member: Member) -> list[tuple[str, str, str]]:

@@ -56,7 +56,8 @@ from ledger.orders import (
 )
 from ledger.paper import INVITATION_BYTES, invitation_seed
 from node.api.app import build
-from node.circle import Circle, open_circle, steady_clock, wall_clock
+from node.circle import Circle, open_circle
+from node.clock import steady_clock, wall_clock
 from node.config import Config
 from node.connections import Connection
 from node.founding import Founded, found, store
@@ -202,6 +203,22 @@ async def serving(home: Home, limits: HttpLimits | None = None) -> AsyncIterator
         aiohttp.ClientSession(listening.url) as http,
     ):
         yield CircleNode(home, circle, listening.url, http)
+
+
+@asynccontextmanager
+async def unserved(
+    dsn: str, directory: Path, *handles: str, clock: Clock | None = None
+) -> AsyncIterator[Home]:
+    """A circle that no node serves, with the coordinator ann and members; removed in the end."""
+    home = await found_circle(dsn, directory, clock=clock)
+    try:
+        async with serving(home) as node:
+            await node.join("ann", home.founded.invitation_code)
+            for handle in handles:
+                await node.welcome(handle)
+        yield home
+    finally:
+        await home.drop()
 
 
 @asynccontextmanager
@@ -368,6 +385,11 @@ class CircleNode:
             assert status == 200, answer
             self._tokens[member.key] = answer["token"]
         return self._tokens[member.key]
+
+    def later(self, milliseconds: int) -> None:
+        """Let so much time pass that sessions are over."""
+        self.clock.pass_(milliseconds)
+        self.forget_sessions()
 
     def forget_sessions(self) -> None:
         """Sign everybody in afresh from now on."""

@@ -1,9 +1,12 @@
-"""What tests share: one PostgreSQL for the session, the real data, and no silent skips in CI."""
+"""What tests share: one PostgreSQL for the session, the real data, people at their terminals, and
+no silent skips in CI.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from threading import Thread
@@ -12,8 +15,24 @@ from typing import NoReturn, TypeVar
 import pytest
 
 from node.postgres import embedded_postgres
+from tests.at_terminals import Newcomer, welcome
+from tests.live_node import LiveNode
+from tests.terminal import Person, Shown
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+_SLOW = frozenset(
+    f"test_{name}"
+    for name in (
+        *("simulator", "wheel", "killed_under_load", "between_under_faults", "demo", "storm"),
+        *("history_checked", "sarafu", "peer_commands", "witness_commands", "witness_outside"),
+        *("slow_clients", "openapi_live", "hostile_bodies", "cli_help_killed", "crash_points"),
+        *("reading_growth", "clearing_node", "pay_two_links", "two_nodes", "outside_verifier"),
+    )
+)
+"""Modules that take a quarter of a minute and more."""
+_QUICK = ("ledger", "federation", "http_layer")
+"""Folders whose modules take seconds."""
 
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -33,6 +52,8 @@ def postgres_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         try:
             yield started.dsn
         finally:
+            # All that is in it goes: so nothing of it is written to the disk first.
+            started.process.send_signal(signal.SIGQUIT)
             ended = server.__aexit__(None, None, None)
             asyncio.run_coroutine_threadsafe(ended, loop).result()
     finally:
@@ -48,6 +69,35 @@ def shared_data() -> Path:
     if not _SHARED_DATA.is_dir():
         pytest.skip(f"the real data are not at {_SHARED_DATA}")
     return _SHARED_DATA
+
+
+@pytest.fixture
+def olive(node: LiveNode, capsys: Shown) -> Person:
+    """The coordinator of the circle that the module's node serves."""
+    return Person(node.directory.parent / "olive", capsys)
+
+
+@pytest.fixture
+def mia(node: LiveNode, capsys: Shown) -> Person:
+    """A member of that circle."""
+    return Person(node.directory.parent / "mia", capsys)
+
+
+@pytest.fixture
+def noa(node: LiveNode, capsys: Shown) -> Person:
+    """Another."""
+    return Person(node.directory.parent / "noa", capsys)
+
+
+@pytest.fixture
+def newcomer(node: LiveNode, olive: Person, tmp_path: Path) -> Newcomer:
+    """Invites somebody, who joins with a handle of their own, and is in this test only."""
+    return lambda name: welcome(node, olive, tmp_path / name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that in the end no process is left alone with it."""
+    items.sort(key=lambda item: (item.path.stem not in _SLOW, item.path.parent.name in _QUICK))
 
 
 @pytest.hookimpl(wrapper=True)

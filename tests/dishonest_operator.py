@@ -28,9 +28,10 @@ import aiohttp
 import asyncpg
 
 from client.audit import audit
+from client.clock import unix_ms
 from client.drafts import Draft
 from client.keystore import KeyStore
-from client.member import open_member, unix_ms
+from client.member import open_member
 from client.records import Membership
 from ledger import keys, merkle, tile
 from ledger.append import Entry, append

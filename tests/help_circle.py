@@ -11,6 +11,7 @@ from typing import Any
 
 from ledger.orders import Assign, Hold
 from node.help.rounds import one_round
+from tests.calendar_circle import set_zone
 from tests.circle_node import CircleNode, Member, circle_node, usual_rules
 from tests.directory_circle import HERE, attempt, tell
 
@@ -24,10 +25,8 @@ async def help_circle(dsn: str, directory: Path, *helpers: str) -> AsyncIterator
     """A circle with the coordinator ann, the member mia who asks, and helpers who can garden."""
     rules = usual_rules(unit_kind="minutes", unit_scale=0)
     async with circle_node(dsn, directory, rules) as node:
-        node.clock.pass_(until_tuesday(node.clock.wall()))
-        node.forget_sessions()
-        status, _ = await node.request("PUT", "/api/v1/calendar", node["ann"], json={"zone": ZONE})
-        assert status == 200
+        node.later(until_tuesday(node.clock.wall()))
+        await set_zone(node, ZONE)
         await node.welcome("mia")
         await tell(node, node["mia"], square=HERE, contact="020 7946 0018", channel="call")
         for handle in helpers:
@@ -134,6 +133,14 @@ async def accept(node: CircleNode, asker: Member, request: int, helper: Member) 
             act = Assign(visit["hold"], (helper.account,), (SILENCE_MS,))
             await node.do(asker, act, account=seen["account"])
     return await put(node, f"help/{request}/helper", asker, {"helper": helper.person})
+
+
+async def agreed(node: CircleNode, helper: str = "bob", **changed: Any) -> dict[str, Any]:
+    """A request of mia's for which somebody is accepted."""
+    asked = await ask(node, node["mia"], **changed)
+    assert await put(node, f"help/{asked['number']}/yes", node[helper]) == "ok"
+    assert await accept(node, node["mia"], asked["number"], node[helper]) == "ok"
+    return await read(node, node["mia"], asked["number"])
 
 
 async def notices(node: CircleNode, member: Member) -> list[str]:

@@ -1,7 +1,7 @@
 """A ``tally`` that is killed: ``python -m tests.help_victim STEP MOMENT HOME ARGUMENTS...``.
 
 It ends at the STEPth time that it changes something at the node: before the node hears of it, or
-after, before the answer is read. Its clock is that of the tests.
+after, before the answer is read.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from typing import Any, Final
 
 from client.cli.tally import run_tally
 from client.transport import Response, Transport
-from tests.help_at_terminals import CLOCK
 
 KILLED: Final = 9
 
@@ -21,7 +20,6 @@ KILLED: Final = 9
 def main() -> int:
     """Run the command, which may not come to its end."""
     step, moment, home, *arguments = sys.argv[1:]
-    exec(CLOCK, {})
     steps, send = count(1), Transport.request
 
     async def request(self: Transport, method: str, path: str, **given: Any) -> Response:

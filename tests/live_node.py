@@ -27,10 +27,11 @@ from pathlib import Path
 from typing import Final
 
 from client.address import format_invitation, parse_invitation
+from client.clock import unix_ms
 from client.drafts import Draft
 from client.joining import NewDevice, join
 from client.keystore import KeyStore
-from client.member import open_member, unix_ms
+from client.member import open_member
 from client.records import Membership
 from ledger import keys
 from ledger.orders import Invite

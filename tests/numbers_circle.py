@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ledger.orders import Pay
-from node.circle import wall_clock
+from node.clock import wall_clock
 from node.connections import Connection
 from node.numbers.keeping import go_on
 from tests.circle_node import CircleNode, Member
@@ -164,7 +164,7 @@ def count_requests(requests: Iterable[Asked]) -> dict[str, dict[str, Any]]:
         given = sum(status in ("paid", "done") for status in each.places)
         month["filled"] += given
         month["places"] += given + each.places.count("dropped")
-        month["helped"] += given * each.minutes
+        month["helped"] += each.places.count("paid") * each.minutes
         if each.took is not None:
             month["took"].append(each.took)
     return months

@@ -14,15 +14,16 @@ from email import message_from_bytes, policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from node.circle import wall_clock
+from node.clock import wall_clock
 from node.talking.notices import Notice, notify
-from node.talking.settings import EmailSettings, SmsSettings
-from tests.calendar_circle import NOW, ZONE
+from node.talking.settings import EmailSettings, Security, SmsSettings
+from tests.calendar_circle import NOW, ZONE, set_zone
 from tests.circle_node import DAY, CircleNode, Clock, Home, Member, found_circle, serving
 from tests.directory_circle import tell
 
@@ -37,6 +38,8 @@ class MailServer:
     port: int = 0
     taken: list[EmailMessage] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    security: Security = "none"
+    logins: int = 0
     data_answer: str = "250 taken"
     on_data: Callable[[], None] = lambda: None
 
@@ -65,7 +68,7 @@ class MailServer:
     def settings(self) -> EmailSettings:
         """How a node reaches it."""
         sender = Address("Southwark Circle", addr_spec="circle@southwark.example")
-        return EmailSettings("127.0.0.1", self.port, "none", sender, "circle", PASSWORD)
+        return EmailSettings("127.0.0.1", self.port, self.security, sender, "circle", PASSWORD)
 
     def told(self, address: str) -> list[str]:
         """The texts of what somebody got."""
@@ -79,16 +82,23 @@ def text_of(message: EmailMessage) -> str:
 
 
 def _authenticate(
-    _server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: Any
+    server: SMTP, _session: Session, _envelope: Envelope, _mechanism: str, given: Any
 ) -> AuthResult:
     assert isinstance(given, LoginPassword)
+    assert isinstance(server.event_handler, MailServer)
+    server.event_handler.logins += 1
     return AuthResult(success=(given.login, given.password) == (b"circle", PASSWORD.encode()))
 
 
 @asynccontextmanager
-async def mail_server() -> AsyncIterator[MailServer]:
-    """Serve on a free port; whoever sends mail has to give the password."""
-    mail = MailServer()
+async def mail_server(
+    security: Security = "none", context: SSLContext | None = None
+) -> AsyncIterator[MailServer]:
+    """Serve on a free port; whoever sends mail has to give the password.
+
+    Over TLS, it is to be given when that is there, and ``context`` has the server's certificate.
+    """
+    mail = MailServer(security=security)
 
     def accept() -> SMTP:
         with warnings.catch_warnings():
@@ -99,10 +109,14 @@ async def mail_server() -> AsyncIterator[MailServer]:
                 hostname="mail.example",
                 authenticator=_authenticate,
                 auth_required=True,
-                auth_require_tls=False,
+                tls_context=context if security == "starttls" else None,
+                require_starttls=security == "starttls",
+                auth_require_tls=security == "starttls",
             )
 
-    server = await asyncio.get_running_loop().create_server(accept, "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(
+        accept, "127.0.0.1", 0, ssl=context if security == "tls" else None
+    )
     mail.port = server.sockets[0].getsockname()[1]
     try:
         yield mail
@@ -230,7 +244,5 @@ async def talking_circle(
         for handle in handles:
             await node.welcome(handle)
         if zone is not None:
-            body = {"zone": zone}
-            status, _ = await node.request("PUT", "/api/v1/calendar", node["ann"], json=body)
-            assert status == 200
+            await set_zone(node, zone)
         yield TalkingCircle(node, mail, gateway)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from node.api import care, care_duty
-from node.care import concerns, handover, retention, rota, safeguarding, suspensions
+from node.api import complaints as complaints_api
+from node.care import complaints, concerns, handover, retention, rota, safeguarding, suspensions
+from node.talking.by_hand import Named
 from tests.test_protocol import _fields, section
 
 TITLE = "Duty and safeguarding"
@@ -15,6 +17,17 @@ TEXT = " ".join(section(TITLE).split())
 def test_the_fields_of_a_concern_are_those_that_are_listed() -> None:
     assert _fields(section(TITLE), "concern") == list(concerns.Concern.model_fields)
     assert _fields(section(TITLE), "safeguarding") == list(safeguarding.Safeguarding.model_fields)
+
+
+def test_complaints_are_as_they_are_described() -> None:
+    text = " ".join(section("Complaints").split())
+    assert _fields(section("Complaints"), "complaint") == list(complaints.Complaint.model_fields)
+    assert _fields(section("Complaints"), "named") == list(Named.model_fields)
+    for model in (complaints.ComplaintItem, complaints.Outcome, complaints_api.Complaints):
+        for name in model.model_fields:
+            assert f'"{name}"' in text, name
+    assert f"may have {complaints.OPEN_MAX} that are open" in text
+    assert f"for {retention.COMPLAINTS_KEPT_MS // retention.DAY_MS} days" in text
 
 
 def test_every_field_of_bodies_and_answers_is_named() -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,46 +21,18 @@ from client.keystore import KeyStore
 from client.member import open_member
 from client.transport import Patience
 from ledger.orders import Pay
-from tests.live_node import LiveNode, live_node
+from tests.at_terminals import Newcomer, circle_at_terminals, handle, type_in
+from tests.live_node import LiveNode
 from tests.terminal import Person, Shown
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
-    folder = tmp_path_factory.mktemp("node")
-    options = ("--minutes", "--unit", "hour", "--scale", "0", "--credit-limit-max", "1000")
-    with live_node(folder, *options) as node:
-        asyncio.run(node.officer(KeyStore(folder / "olive"), "olive", "Olive Oyl"))
+    """A circle that counts hours, of which whoever joins has ten."""
+    unit = ("--minutes", "--unit", "hour", "--scale", "0")
+    options = (*unit, "--credit-limit-max", "1000", "--starter", "10")
+    with circle_at_terminals(tmp_path_factory.mktemp("node"), options=options) as node:
         yield node
-
-
-@pytest.fixture
-def olive(node: LiveNode, capsys: Shown) -> Person:
-    """The coordinator."""
-    assert node.officer_store is not None
-    return Person(node.officer_store.folder, capsys)
-
-
-Newcomer = Callable[[str], Person]
-
-
-@pytest.fixture
-def newcomer(olive: Person, tmp_path: Path, capsys: Shown) -> Newcomer:
-    """Invites somebody, who joins; their handle is theirs alone."""
-
-    def welcome(name: str) -> Person:
-        link = olive.json("officer", "invite", "--starter", "10", "--reason", "met at the fair")
-        person = Person(tmp_path / name, capsys)
-        names = ("--handle", handle(tmp_path, name), "--name", name.title())
-        told = person.tell("join", link["link"], *names)
-        assert f"Welcome to Peckham Circle, {name.title()}." in told
-        return person
-
-    return welcome
-
-
-def handle(tmp_path: Path, name: str) -> str:
-    return f"{name}-{abs(hash(tmp_path)) % 10**8}"
 
 
 def account(person: Person) -> str:
@@ -93,6 +64,21 @@ def test_several_are_paid_at_once_or_nobody(newcomer: Newcomer) -> None:
     assert cat.json("balance")["accounts"][0]["balance"] == 720
     assert "too much" in ann.fail("pay", account(ben), "1", account(cat), "500")
     assert ben.json("balance")["accounts"][0]["balance"] == 660
+
+
+def test_members_of_one_device_end_no_session_for_good(newcomer: Newcomer) -> None:
+    """A node keeps eight sessions of a device; twenty programs that each ask again and again."""
+    store = KeyStore(newcomer("ann").home)
+
+    async def read() -> set[int]:
+        async with open_member(store) as member:
+            return {(await member.me(afresh=True)).person for _ in range(5)}
+
+    async def read_at_once() -> list[set[int]]:
+        return await asyncio.gather(*(read() for _ in range(20)))
+
+    found = asyncio.run(read_at_once())
+    assert len(set.union(*found)) == 1
 
 
 @pytest.mark.parametrize(
@@ -291,11 +277,6 @@ def test_a_recovery_sheet_brings_in_a_device(
     laptop.tell("pay", "olive", "1")
 
 
-def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
-    """Let lines be piped in."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
-
-
 def test_a_passphrase_protects_the_key(
     newcomer: Newcomer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,6 +314,8 @@ def test_verify_praises_what_matches(newcomer: Newcomer) -> None:
     assert ann.tell("verify", "--whole-log").startswith(
         "Everything matches. 2 receipts and 2 lines"
     )
+    told = ann.tell("verify")
+    assert "Since you last looked nothing was changed, and nothing was added." in told
     figures = ann.json("verify")
     assert figures["ok"]
     assert (figures["receipts"], figures["lines"], figures["findings"]) == (2, 2, [])

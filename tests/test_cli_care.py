@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 
 from client.cli.concern import EMERGENCY
 from client.cli.officer.duty import WEEKDAYS, read_hours
+from client.cli.words import write_day
 from client.errors import InputRefused
-from client.keystore import KeyStore
-from tests.live_node import LiveNode, live_node
+from tests.at_terminals import circle_at_terminals, unwrapped
+from tests.live_node import LiveNode
 from tests.terminal import Person, Shown
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
     """A circle with the coordinator olive, and the members lou, mia and noa."""
-    folder = tmp_path_factory.mktemp("node")
-    with live_node(folder) as node:
-        asyncio.run(node.officer(KeyStore(folder / "olive"), "olive", "Olive Oyl"))
-        for handle in ("lou", "mia", "noa"):
-            asyncio.run(node.join(KeyStore(folder / handle), handle))
+    with circle_at_terminals(tmp_path_factory.mktemp("node"), "lou", "mia", "noa") as node:
         yield node
-
-
-@pytest.fixture
-def olive(node: LiveNode, capsys: Shown) -> Person:
-    """The coordinator."""
-    return Person(node.directory.parent / "olive", capsys)
 
 
 @pytest.fixture
@@ -38,32 +29,18 @@ def lou(node: LiveNode, capsys: Shown) -> Person:
     return Person(node.directory.parent / "lou", capsys)
 
 
-@pytest.fixture
-def mia(node: LiveNode, capsys: Shown) -> Person:
-    return Person(node.directory.parent / "mia", capsys)
-
-
-@pytest.fixture
-def noa(node: LiveNode, capsys: Shown) -> Person:
-    return Person(node.directory.parent / "noa", capsys)
-
-
-def one_line(told: str) -> str:
-    """Without the breaks that the width of a terminal makes."""
-    return " ".join(told.split())
-
-
 def test_a_member_says_that_they_are_worried_and_the_lead_reads_it(
     olive: Person, lou: Person, mia: Person, noa: Person
 ) -> None:
-    before = one_line(noa.tell("concern"))
+    before = unwrapped(noa.tell("concern"))
     assert before.startswith(EMERGENCY)
+    assert before.endswith('To say it: tally concern WHO --for "what worries you"')
     assert "goes to the coordinators whom it is not about." in before
     assert olive.tell("officer", "safeguarding", "--lead", "lou").strip() == (
         "The lead is Lou. The deputy is nobody yet."
     )
-    assert "goes to Lou; if it is about them" in one_line(noa.tell("concern"))
-    told = one_line(
+    assert "goes to Lou; if it is about them" in unwrapped(noa.tell("concern"))
+    told = unwrapped(
         noa.tell(
             *("concern", "mia", "--for", "She had a bruise.", "--about", "offer", "3", "--urgent")
         )
@@ -77,11 +54,13 @@ def test_a_member_says_that_they_are_worried_and_the_lead_reads_it(
     assert "There is no concern of that number" in olive.fail("officer", "concerns", number)
     refused = mia.fail("officer", "concerns")
     assert refused.startswith("You may not see what others are worried about")
-    assert f"{number}. " in lou.tell("officer", "concerns")
-    read = one_line(lou.tell("officer", "concerns", number, "--note", "Rang her sister."))
+    listed = lou.tell("officer", "concerns")
+    assert f"{number}. " in listed
+    assert f"To read one: tally officer concerns {number}" in listed
+    read = unwrapped(lou.tell("officer", "concerns", number, "--note", "Rang her sister."))
     for part in ("Urgent.", "Noa, about Mia, on listings 3", "She had a bruise.", "Lou: Rang her"):
         assert part in read
-    closed = one_line(lou.tell("officer", "concerns", number, "--close", "All is well.", "--keep"))
+    closed = unwrapped(lou.tell("officer", "concerns", number, "--close", "All is well.", "--keep"))
     assert "What came of it: All is well. It is kept until you let it go." in closed
     assert "Read by: Lou," in closed
     assert "no open concern of that number" in lou.fail(
@@ -112,13 +91,13 @@ def test_what_cannot_be_meant_is_answered_in_one_sentence(
 
 
 def test_one_tap_suspends_and_lifts(olive: Person, mia: Person) -> None:
-    told = one_line(olive.tell("officer", "suspend", "mia", "--reason", "We look into it."))
+    told = unwrapped(olive.tell("officer", "suspend", "mia", "--reason", "We look into it."))
     assert "tally officer unsuspend mia. They are not told why." in told
     assert "Mia (mia) since" in olive.tell("officer", "suspend")
     assert mia.fail("officer", "suspend").startswith("You may not see who is suspended")
     assert olive.tell("officer", "unsuspend", "mia").strip() == "Mia may be matched again."
     assert olive.tell("officer", "suspend").strip() == "Nobody is suspended."
-    history = one_line(olive.tell("officer", "suspend", "mia"))
+    history = unwrapped(olive.tell("officer", "suspend", "mia"))
     assert "lifted by Olive Oyl" in history
     assert "suspended by Olive Oyl: We look into it." in history
 
@@ -126,7 +105,7 @@ def test_one_tap_suspends_and_lifts(olive: Person, mia: Person) -> None:
 def test_the_rota_is_set_shown_and_swapped_and_notes_are_handed_over(
     olive: Person, mia: Person
 ) -> None:
-    assert "tally events zone Europe/London" in one_line(mia.tell("duty"))
+    assert "tally events zone Europe/London" in unwrapped(mia.tell("duty"))
     assert "time zone" in olive.fail("officer", "duty", "set", "monday", "9-17", "olive")
     olive.tell("events", "zone", "Europe/London")
     assert "Nobody is on duty now." in mia.tell("duty")
@@ -134,7 +113,9 @@ def test_the_rota_is_set_shown_and_swapped_and_notes_are_handed_over(
         olive.tell("officer", "duty", "set", weekday, "0-0", "olive")
     olive.tell("profile", "--channel", "call", "--contact", "020 7946 0018")
     assert "On duty now: Olive Oyl (olive)." in mia.tell("duty")
+    assert "Members do not see how to reach you." in unwrapped(olive.tell("officer", "duty"))
     olive.tell("profile", "--show", "contact")
+    assert "Members do not see" not in unwrapped(olive.tell("officer", "duty"))
     shown = mia.tell("duty")
     assert "On duty now: Olive Oyl (olive), by telephone: 020 7946 0018." in shown.replace(
         "\n  ", " "
@@ -142,15 +123,15 @@ def test_the_rota_is_set_shown_and_swapped_and_notes_are_handed_over(
     assert shown.count("00:00 to 00:00") == 7
     assert "Handed over to you:\nNothing yet." in olive.tell("officer", "duty")
     olive.tell("officer", "duty", "note", "Dot's boiler is mended.")
-    assert "Olive Oyl: Dot's boiler is mended." in one_line(olive.tell("officer", "duty"))
-    assert "Dot's boiler" in one_line(olive.tell("officer", "duty", "notes"))
+    assert "Olive Oyl: Dot's boiler is mended." in unwrapped(olive.tell("officer", "duty"))
+    assert "Dot's boiler" in unwrapped(olive.tell("officer", "duty", "notes"))
     assert mia.fail("officer", "duty", "notes").startswith("You may not see the handover notes")
     assert "coordinators may be on duty" in olive.fail(
         "officer", "duty", "set", "monday", "9-17", "mia"
     )
     day = olive.json("officer", "duty", "show")["turns"][6]["begins"][:10]
     told = olive.tell("officer", "duty", "set", day, "--nobody")
-    assert told.strip() == f"On {day}: nobody is on duty."
+    assert told.strip() == f"On {write_day(date.fromisoformat(day))}: nobody is on duty."
     assert mia.tell("duty").count("00:00 to 00:00") == 6
     assert olive.tell("officer", "duty", "set", day, "--usual").strip() == (
         f"{day} is as in every week again."

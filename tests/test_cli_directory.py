@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
 import io
 from collections.abc import Iterator
@@ -13,37 +12,18 @@ import pytest
 from client.cli.find import read_distance
 from client.cli.profile import read_spot
 from client.errors import InputRefused
-from client.keystore import KeyStore
-from tests.live_node import LiveNode, live_node
-from tests.terminal import Person, Shown
+from tests.at_terminals import circle_at_terminals
+from tests.live_node import LiveNode
+from tests.terminal import Person
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
     """A circle that counts minutes, with the coordinator olive and the members mia and noa."""
-    folder = tmp_path_factory.mktemp("node")
     options = ("--minutes", "--unit", "hour", "--scale", "0", "--credit-limit-max", "1000")
-    with live_node(folder, *options) as node:
-        asyncio.run(node.officer(KeyStore(folder / "olive"), "olive", "Olive Oyl"))
-        for handle in ("mia", "noa"):
-            asyncio.run(node.join(KeyStore(folder / handle), handle))
+    folder = tmp_path_factory.mktemp("node")
+    with circle_at_terminals(folder, "mia", "noa", options=options) as node:
         yield node
-
-
-@pytest.fixture
-def olive(node: LiveNode, capsys: Shown) -> Person:
-    """The coordinator."""
-    return Person(node.directory.parent / "olive", capsys)
-
-
-@pytest.fixture
-def mia(node: LiveNode, capsys: Shown) -> Person:
-    return Person(node.directory.parent / "mia", capsys)
-
-
-@pytest.fixture
-def noa(node: LiveNode, capsys: Shown) -> Person:
-    return Person(node.directory.parent / "noa", capsys)
 
 
 def number_of(person: Person, *arguments: str) -> str:
@@ -93,8 +73,8 @@ def test_a_profile_shows_what_its_member_lets_it(mia: Person, noa: Person) -> No
     told = mia.tell("profile", "--about", "I like roses", "--languages", "English, Yoruba")
     assert "Only the coordinators see this" in told
     assert "roses" not in noa.tell("profile", "mia")
-    mia.tell("profile", "--show", "about", "--show", "contact", "--channel", "call")
-    mia.tell("profile", "--contact", "020 7946 0018")
+    mia.tell("profile", "--show", "about", "--show", "contact")
+    mia.tell("profile", "--channel", "call", "--contact", "020 7946 0018")
     seen = noa.tell("profile", "mia")
     assert "I like roses" in seen
     assert "To be reached by telephone: 020 7946 0018." in seen
@@ -102,6 +82,20 @@ def test_a_profile_shows_what_its_member_lets_it(mia: Person, noa: Person) -> No
     mia.tell("profile", "--hide", "contact")
     assert "7946" not in noa.tell("profile", "mia")
     assert noa.fail("profile", "mia", "--about", "x") == "What Mia told is theirs to change."
+
+
+def test_a_way_to_be_reached_needs_what_belongs_to_it(mia: Person) -> None:
+    """A telephone number is no address; one number is for calls and for texts."""
+    number = ("--contact", "020 7946 0018")
+    assert mia.fail("profile", "--channel", "letter", "--quiet", "9-10") == (
+        'Say the address, too: --channel letter --contact "...".'
+    )
+    assert "9:00" not in mia.tell("profile", "--channel", "call", *number)
+    assert "by text message: 020 7946 0018." in mia.tell("profile", "--channel", "sms")
+    assert mia.fail("profile", "--channel", "email", *number) == (
+        "'020 7946 0018' is no email address: write one like ann@mail.example."
+    )
+    assert "in the app" in mia.tell("profile", "--channel", "app")
 
 
 def test_what_is_near_is_found_from_ones_own_square(mia: Person, noa: Person) -> None:
@@ -137,7 +131,9 @@ def test_blocks_and_complaints_are_told_to_nobody_whom_they_are_about(
     mia: Person, noa: Person
 ) -> None:
     number = number_of(mia, "offer", "Rude jokes")
-    assert "not told" in noa.tell("complain", number, "They are not funny").replace("\n", " ")
+    complain = ("complain", "offer", number, "They are not funny", "--who")
+    assert "There is no listing" in noa.fail(*complain, "olive")
+    assert "not told" in noa.tell(*complain, "mia").replace("\n", " ")
     assert "do not see each other" in noa.tell("block", "mia")
     assert noa.json("find", "jokes")["listings"] == []
     assert noa.tell("profile", "mia") == "Mia shows nothing of themselves.\n"
@@ -163,9 +159,9 @@ def test_coordinators_deal_with_complaints_categories_and_checks(
     assert "are" in olive.tell("officer", "category", "bees", "--name", "Bees and honey")
     number = number_of(mia, "offer", "Honey", "--category", "bees", "--price", "1")
     assert "You may not see the complaints" in noa.fail("officer", "complaints")
-    noa.tell("complain", number, "It is syrup")
+    noa.tell("complain", "offer", number, "It is syrup")
     told = olive.tell("officer", "complaints").replace("\n  ", " ")
-    assert f"noa on number {number} (Honey, by mia): It is syrup (open)" in told
+    assert f"noa complains of mia (offer or want {number}, Honey): It is syrup (open)" in told
     [open_one] = [
         each for each in olive.json("officer", "complaints")["complaints"] if not each["closed"]
     ][:1]

@@ -10,7 +10,8 @@ import pytest
 
 from client.cli.event_times import read_length, write_rule
 from client.errors import InputRefused
-from tests.live_node import LiveNode, live_node
+from tests.at_terminals import circle_at_terminals
+from tests.live_node import LiveNode
 from tests.terminal import Person, Shown
 
 SUNDAY = date.today() + timedelta(days=13 - date.today().weekday())
@@ -19,32 +20,14 @@ SUNDAY = date.today() + timedelta(days=13 - date.today().weekday())
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
-    with live_node(tmp_path_factory.mktemp("node")) as served:
+    """A circle with the coordinator olive and the member ben."""
+    with circle_at_terminals(tmp_path_factory.mktemp("node"), "ben") as served:
         yield served
 
 
-@pytest.fixture(scope="module")
-def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("homes")
-
-
 @pytest.fixture
-def olive(node: LiveNode, homes: Path, capsys: Shown) -> Person:
-    """The coordinator."""
-    person = Person(homes / "olive", capsys)
-    if not person.home.exists():
-        person.tell("join", node.link, "--handle", "olive", "--name", "Olive")
-    return person
-
-
-@pytest.fixture
-def ben(olive: Person, homes: Path, capsys: Shown) -> Person:
-    """A member."""
-    person = Person(homes / "ben", capsys)
-    if not person.home.exists():
-        link = olive.json("officer", "invite", "--reason", "met at the fair")["link"]
-        person.tell("join", link, "--handle", "ben", "--name", "Ben")
-    return person
+def ben(node: LiveNode, capsys: Shown) -> Person:
+    return Person(node.directory.parent / "ben", capsys)
 
 
 def test_an_event_is_added_answered_moved_and_cancelled_in_plain_words(
@@ -68,6 +51,9 @@ def test_an_event_is_added_answered_moved_and_cancelled_in_plain_words(
     assert olive.tell("rsvp", "1", "yes", "--guests", "1", "--lift-offered", "2") == (
         f"Coffee morning on {day} at 10:00: you said yes, with 1 guest, offering a lift to 2.\n"
     )
+    guests = "Coming: Olive Oyl (with 1 guest, offering a lift to 2)"
+    assert guests in olive.tell("events", "1")
+    assert olive.tell("events", "1") == olive.tell("events", "show", "1")
     listed = olive.tell("events", "--from", str(SUNDAY), "--to", str(SUNDAY))
     assert listed.splitlines()[0] == day
     assert "10:00 to 11:30: Coffee morning (no. 1), 12 Elm Road. Full; you said yes" in listed

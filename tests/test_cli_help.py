@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.at_terminals import unwrapped
 from tests.help_at_terminals import HelpCircle, help_circle, until, written
 from tests.terminal import Person, Shown
 
@@ -49,11 +50,6 @@ def eve(olive: Person, circle: HelpCircle, capsys: Shown) -> Person:
     person = circle.person("eve", capsys)
     person.tell("helping", "--with", "garden", *EVERY_DAY)
     return person
-
-
-def unwrapped(text: str) -> str:
-    """Without the ends of lines that a narrow terminal makes."""
-    return " ".join(text.split())
 
 
 def asks(person: Person, circle: HelpCircle, *more: str, hours: float = 48) -> str:
@@ -123,7 +119,9 @@ def test_help_is_asked_for_given_paid_and_thanked_for(
     assert told.startswith("Ann is told that it is done and took 1 h 15. You asked for 1 hour and")
     told = unwrapped(ann.tell("ask"))
     assert "it took 1 h 15. If that is right: tally confirm 1" in told
-    assert ann.tell("confirm", "1") == "Bob is paid 1 hour and 15 minutes for 1 h 15.\n"
+    assert ann.tell("confirm", "1") == (
+        'Bob is paid 1 hour and 15 minutes for 1 h 15.\nTo thank them: tally thank 1 "..."\n'
+    )
     assert money(ann) == (before - 75, 0)
     assert money(bob) == (earned + 75, 0)
     assert "Bob was paid for request 1 already" in ann.fail("confirm", "1")
@@ -148,6 +146,8 @@ def test_a_landline_is_booked_from_the_desk_another_is_found_and_it_is_paid_once
     assert f"{number}. Roses to cut, for 1 hour" in told
     assert "For Dot, who has no device." in told
     assert "Bob (bob) was asked, and has not answered." in told
+    told = unwrapped(olive.tell("desk", "ring", number))
+    assert told.startswith("Everybody who could come was asked already.")
     first, second = (bob, eve)
     told = unwrapped(olive.tell("desk", "yes", number, "bob"))
     assert told.startswith("Bob can come, ")
@@ -306,7 +306,7 @@ def test_a_carer_asks_for_somebody_with_their_leave(
     assert eve.tell("yes", number, "bob").startswith("Bob comes, ")
     circle.pass_time(hours=50)
     bob.tell("done", number)
-    assert eve.tell("confirm", number) == "Bob is paid 1 hour for 1 hour.\n"
+    assert eve.tell("confirm", number).startswith("Bob is paid 1 hour for 1 hour.\n")
     assert money(ann) == (before - 60, 0)
 
 
@@ -393,7 +393,10 @@ def test_what_one_helps_with_is_told_back_and_changed(olive: Person, bob: Person
     assert "away from" not in told
     assert bob.tell("helping") == told
     assert bob.tell("helping", "--stop").startswith("You are not asked for help any more.")
-    assert bob.tell("helping") == "You have not said yet what to help with.\n"
+    assert bob.tell("helping") == (
+        "You have not said yet what to help with. For instance:\n"
+        '  tally helping --with garden --hours "Mon 9-12"\n'
+    )
     assert "there is nothing to stop" in bob.fail("helping", "--stop")
 
 
@@ -403,7 +406,7 @@ def test_what_one_helps_with_is_told_back_and_changed(olive: Person, bob: Person
         (("ask", "R" * 81, "--with", "garden"), "A title has at most 80 letters"),
         (
             ("ask", "R", "--with", "garden", "--between", "2027-02-03 9-10", "--vetted", "saint"),
-            "That cannot be taken as it is (vetting): there is no level saint here.",
+            "That cannot be taken as it is (the check): there is no level saint here.",
         ),
         (("ask", "Roses"), "Say what kind of help it is"),
         (("ask", "Roses", "--with", "garden"), "Say when: --at"),

@@ -2,63 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from client.keystore import KeyStore
+from tests.at_terminals import WHY, Newcomer, circle_at_terminals, handle
 from tests.live_node import LiveNode, live_node
 from tests.terminal import Person, Shown
 
 PUBLIC = "https://circle.peckham.example"
-WHY = ("--reason", "agreed at the meeting")
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
     """It is reached at another address than the one by which these members do."""
-    folder = tmp_path_factory.mktemp("node")
-    with live_node(folder, environment={"TALLYD_PUBLIC_URL": PUBLIC}) as node:
-        asyncio.run(node.officer(KeyStore(folder / "olive"), "olive", "Olive Oyl"))
+    folder, environment = tmp_path_factory.mktemp("node"), {"TALLYD_PUBLIC_URL": PUBLIC}
+    with circle_at_terminals(folder, environment=environment) as node:
         yield node
-
-
-@pytest.fixture
-def olive(node: LiveNode, capsys: Shown) -> Person:
-    """The coordinator."""
-    assert node.officer_store is not None
-    return Person(node.officer_store.folder, capsys)
-
-
-Newcomer = Callable[[str], Person]
-
-
-@pytest.fixture
-def newcomer(olive: Person, node: LiveNode, tmp_path: Path, capsys: Shown) -> Newcomer:
-    """Invites somebody, who joins with 5 tokens and a handle of their own."""
-
-    def welcome(name: str) -> Person:
-        person = Person(tmp_path / name, capsys)
-        named = ("--handle", handle(tmp_path, name), "--name", name.title())
-        person.tell("join", node.url, invite(olive), *named)
-        return person
-
-    return welcome
 
 
 def invite(olive: Person) -> str:
     code: str = olive.json("officer", "invite", *WHY)["code"]
     return code
-
-
-def handle(tmp_path: Path, name: str) -> str:
-    return f"{name}-{abs(hash(tmp_path)) % 10**8}"
 
 
 def account(person: Person) -> str:
@@ -226,7 +197,7 @@ def test_orders_in_files_name_whom_they_are_about(
     ann, file = newcomer("ann"), str(tmp_path / "close.json")
     olive.tell("officer", "close", account(ann), *WHY, "--save", file)
     said = olive.json("officer", "cosign", file, "--yes")["says"]
-    assert said.startswith("Olive Oyl (person 101) orders, with 1 signed: Ann's account")
+    assert said.startswith("Olive Oyl (person 101) wants this done, with 1 signed: Ann's account")
 
 
 def test_nobody_is_named_once_their_name_was_erased(

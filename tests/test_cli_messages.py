@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,36 +10,16 @@ import pytest
 
 from client.cli.hours import read_digest, read_quiet
 from client.errors import InputRefused
-from client.keystore import KeyStore
-from tests.live_node import LiveNode, live_node
-from tests.terminal import Person, Shown
+from tests.at_terminals import circle_at_terminals
+from tests.live_node import LiveNode
+from tests.terminal import Person
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
     """A circle with the coordinator olive and the members mia and noa."""
-    folder = tmp_path_factory.mktemp("node")
-    with live_node(folder) as node:
-        asyncio.run(node.officer(KeyStore(folder / "olive"), "olive", "Olive Oyl"))
-        for handle in ("mia", "noa"):
-            asyncio.run(node.join(KeyStore(folder / handle), handle))
+    with circle_at_terminals(tmp_path_factory.mktemp("node"), "mia", "noa") as node:
         yield node
-
-
-@pytest.fixture
-def olive(node: LiveNode, capsys: Shown) -> Person:
-    """The coordinator."""
-    return Person(node.directory.parent / "olive", capsys)
-
-
-@pytest.fixture
-def mia(node: LiveNode, capsys: Shown) -> Person:
-    return Person(node.directory.parent / "mia", capsys)
-
-
-@pytest.fixture
-def noa(node: LiveNode, capsys: Shown) -> Person:
-    return Person(node.directory.parent / "noa", capsys)
 
 
 def test_members_write_and_read_and_answer(olive: Person, mia: Person, noa: Person) -> None:
@@ -63,12 +42,12 @@ def test_members_write_and_read_and_answer(olive: Person, mia: Person, noa: Pers
     thread = noa.tell("messages", "with", "mia").splitlines()
     assert [line.rpartition(": ")[2] for line in thread[1:]] == ["Could you do mine?", "On Friday."]
     assert noa.tell("messages", "with", "olive").startswith("You and Olive Oyl have not written")
-    told = mia.tell("messages", "complain", "1", "He is not polite.")
+    told = mia.tell("complain", "message", "1", "He is not polite.")
     assert told.startswith("The coordinators have it now")
-    assert "noa (Could you do mine?)" not in mia.fail("messages", "complaints")
-    told = olive.tell("messages", "complaints")
-    assert "mia on a message of noa (Could you do mine?): He is not" in told
-    olive.tell("messages", "complaints", "--close", "1", "--outcome", "He will be.")
+    assert "Could you do mine?" not in mia.fail("officer", "complaints")
+    told = olive.tell("officer", "complaints").replace("\n  ", " ")
+    assert "mia complains of noa (message 1, Could you do mine?): He is not polite. (open)" in told
+    olive.tell("officer", "complaints", "--close", "1", "--outcome", "He will be.")
     assert "There is no member" in noa.fail("messages", "to", "olive", "Hello", *about)
 
 
@@ -112,8 +91,11 @@ def wait_for_errands(olive: Person, count: int) -> list[dict[str, object]]:
     raise AssertionError("the list stays as it is")
 
 
+EMAIL = ("--channel", "email", "--contact", "mia@mail.example")
+
+
 def test_hours_are_written_as_people_do(mia: Person) -> None:
-    told = mia.tell("profile", "--quiet", "22-7", "--digest", "9", "--channel", "email")
+    told = mia.tell("profile", "--quiet", "22-7", "--digest", "9", *EMAIL)
     assert " ".join(told.split()).endswith(
         "Not to be disturbed from 22:00 to 7:00. What can wait comes in one email a day, at 9:00."
     )

@@ -2,65 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from client.keystore import KeyStore
-from tests.live_node import LiveNode, live_node
+from tests.at_terminals import WHY, Newcomer, circle_at_terminals, handle, type_in
+from tests.live_node import LiveNode
 from tests.terminal import Person, Shown
-
-WHY = ("--reason", "agreed at the meeting")
 
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveNode]:
-    folder = tmp_path_factory.mktemp("node")
-    with live_node(folder, "--committee", "2") as node:
-        asyncio.run(node.officer(KeyStore(folder / "olive"), "olive", "Olive Oyl"))
+    """A circle whose weighty acts two of the committee sign."""
+    options = ("--committee", "2")
+    with circle_at_terminals(tmp_path_factory.mktemp("node"), options=options) as node:
         yield node
-
-
-@pytest.fixture
-def olive(node: LiveNode, capsys: Shown) -> Person:
-    """The first coordinator."""
-    assert node.officer_store is not None
-    return Person(node.officer_store.folder, capsys)
-
-
-Newcomer = Callable[[str], Person]
-
-
-@pytest.fixture
-def newcomer(olive: Person, tmp_path: Path, capsys: Shown) -> Newcomer:
-    """Invites somebody, who joins with 5 tokens and a handle of their own."""
-
-    def welcome(name: str) -> Person:
-        link = olive.json("officer", "invite", *WHY)["link"]
-        person = Person(tmp_path / name, capsys)
-        person.tell("join", link, "--handle", handle(tmp_path, name), "--name", name.title())
-        return person
-
-    return welcome
-
-
-def handle(tmp_path: Path, name: str) -> str:
-    return f"{name}-{abs(hash(tmp_path)) % 10**8}"
 
 
 def balance(person: Person) -> int:
     read: int = person.json("balance")["accounts"][0]["balance"]
     return read
-
-
-def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
-    """Let lines be piped in."""
-    monkeypatch.setattr(sys, "stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
 
 
 def test_every_act_gives_its_reason(olive: Person) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import pytest
 
 from client.cli.lazy_group import LazyGroup
 from client.cli.tally import run_tally, tally
+from client.cli.unfit import tell_unfit
+from client.cli.words import fit
 from tests.terminal import Person, Shown
 
 HELP_SECONDS_MAX = 0.3
@@ -69,6 +72,21 @@ def ann(tmp_path: Path, capsys: Shown) -> Person:
             "'mine' cannot be --account: write a whole number, such as 102.",
         ),
         (
+            ("set-aside", "ann", "1"),
+            "tally set-aside has no use for '1', only for AMOUNT: put words that belong together"
+            " in quotes, and see tally set-aside --help.",
+        ),
+        (("rsvp", "1"), "tally rsvp also needs yes or no: see tally rsvp --help."),
+        (("yes",), "tally yes also needs N, a number: see tally yes --help."),
+        (
+            ("claim", "x" * 100),
+            f"'{'x' * 59}... cannot be PROMISE: write a whole number, such as 102.",
+        ),
+        (
+            ("offer", "\udcff"),
+            "There are letters in this command that cannot be read: type it again.",
+        ),
+        (
             ("officer", "pay-out", "--csv", "none.csv", "--reason", "x"),
             "File 'none.csv' does not exist (--csv).",
         ),
@@ -80,6 +98,79 @@ def test_command_line_that_cannot_be_read_is_told_in_one_sentence(
     """With status 2, on standard error, and without jargon."""
     result = ann(*arguments)
     assert (result.status, result.out, result.err) == (2, "", f"{sentence}\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "body.title: String should have at least 1 character, not ''.",
+            "The title is empty: write something there.",
+        ),
+        (
+            "body.words: String should have at most 2000 characters.",
+            "The text is too long: write at most 2000 letters.",
+        ),
+        (
+            "body.place: String should match pattern '^[^\\n]*$', not 'a\\nb'.",
+            "There are letters or signs in the place that cannot stand there: write it without.",
+        ),
+        (
+            "body.guests: Input should be less than or equal to 5, not 9.",
+            "That is too much (the guests): 5 is the most.",
+        ),
+        (
+            "body.windows.0: it is over, or begins too soon.",
+            "That cannot be taken as it is (the time): it is over, or begins too soon.",
+        ),
+        (
+            "body.skills: there is no category x here; /api/v1/categories lists them.",
+            "That cannot be taken as it is (what kind of help it is): there is no category x here.",
+        ),
+        (
+            "body.most: say how much it may cost; nobody has said yet what an hour of help is.",
+            "Say with --most AMOUNT what it may cost at most. A coordinator can say once what an"
+            " hour of help costs here, with tally desk terms AMOUNT; then it need not be said each"
+            " time.",
+        ),
+    ],
+)
+def test_what_a_node_finds_unfit_is_told_without_its_own_names(said: str, told: str) -> None:
+    """As somebody would say it who reads the command over the telephone."""
+    assert tell_unfit(f"The request does not fit its description: {said}") == told
+
+
+def test_ranges_are_told_without_signs_of_mathematics(capsys: Shown) -> None:
+    for command in (["rsvp"], ["offer"], ["events", "add"], ["allow"]):
+        assert run_tally([*command, "--help"]) == 0
+        told = capsys.readouterr().out
+        assert "<=" not in told
+        assert "INTEGER" not in told
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            "We are asking. Not needed any more: tally cancel 12",
+            ["We are asking. Not needed any", "more: tally cancel 12"],
+        ),
+        (
+            "  Bob comes on Friday. Afterwards: tally confirm 1",
+            ["  Bob comes on Friday.", "  Afterwards: tally confirm 1"],
+        ),
+        (
+            "To join: tally join http://127.0.0.1:8470/join#abcde-fghij",
+            ["To join: tally join http://127.0.0.1:8470/join#abcde-fghij"],
+        ),
+    ],
+)
+def test_lines_fit_the_terminal_and_a_command_stays_on_one(
+    text: str, lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is to be copied whole is not taken apart."""
+    monkeypatch.setenv("COLUMNS", "31")
+    assert fit(text).splitlines() == lines
 
 
 def groups(group: LazyGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -100,6 +191,30 @@ def test_no_summary_in_a_list_of_commands_is_cut(capsys: Shown) -> None:
     for path in found:
         assert run_tally([*path, "--help"]) == 0
         assert "..." not in capsys.readouterr().out.partition("\n")[2]
+
+
+def commands(group: LazyGroup, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        yield (*path, name)
+        if isinstance(command, LazyGroup):
+            yield from commands(command, (*path, name))
+
+
+def test_no_help_text_has_words_that_members_are_never_shown(capsys: Shown) -> None:
+    """Those of the protocol and of programmers."""
+    assert isinstance(tally, LazyGroup)
+    never = re.compile(
+        r"\b(waves?|orders?|ordered|entry|entries|checkpoints?|peers?|nonces?|hash(es)?|leaf|leaves"
+        r"|merkle|boolean|integer|float|string)\b",
+        re.IGNORECASE,
+    )
+    found = [*commands(tally)]
+    assert len(found) > 100
+    for path in found:
+        assert run_tally([*path, "--help"]) == 0
+        told = capsys.readouterr().out
+        assert not never.search(told), (path, never.search(told))
 
 
 def test_help_is_there_at_once() -> None:

@@ -205,7 +205,7 @@ def test_progress_on_a_terminal_ends_with_a_new_line(
         assert count is not None
         count(256)
         raise KeyError
-    assert capsys.readouterr().err == "\r256 entries read\n"
+    assert capsys.readouterr().err == "\r256 lines read\n"
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from client.address import parse_invitation
+from client.clock import unix_ms
 from client.drafts import Draft
 from client.errors import NodeRefused, NodeUnreachable, OrderLost, ReceiptInvalid
 from client.joining import NewDevice, enrolment_of, join, recover
 from client.keystore import KeyStore
-from client.member import open_member, unix_ms
+from client.member import open_member
 from client.receipts import Proved
 from client.transport import Patience
 from ledger.orders import Enrol, Pay

@@ -175,8 +175,48 @@ async def test_orders_are_sent_again_and_sessions_are_not() -> None:
         assert len(requests) == 3
         assert len(set(requests)) == 1
         with pytest.raises(NodeUnreachable):
-            await node.open_session(b"opening")
+            await node.open_session(opening)
         assert len(requests) == 4
+
+
+async def opening() -> bytes:
+    return b"opening"
+
+
+@pytest.mark.parametrize("ended", [1, 3])
+async def test_session_that_the_node_ended_is_opened_again(ended: int) -> None:
+    """What was asked for is asked for again with the new token, even what may be sent only once."""
+    tokens = iter("abcdef")
+    refusals = iter([True] * ended)
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        if requests[-1].startswith(b"POST /api/v1/sessions"):
+            await http(json.dumps({"token": next(tokens), "expires": 1}).encode())(writer)
+        elif next(refusals, False):
+            await problem("session-refused", 401)(writer)
+        else:
+            await http(b"{}")(writer)
+
+    async with serving(answer) as (url, requests), NodeClient(url, ONCE) as node:
+        session = await node.open_session(opening)
+        await session.change("POST", "/api/v1/messages", {"words": "Hello"})
+    assert len(requests) == 2 * ended + 2
+    assert f"Bearer {'abcd'[ended]}".encode() in requests[-1]
+
+
+async def test_device_that_may_not_sign_in_again_is_refused() -> None:
+    """It was revoked, say: nobody asks for ever."""
+
+    async def answer(writer: asyncio.StreamWriter) -> None:
+        first = len(requests) == 1
+        good = http(json.dumps({"token": "a", "expires": 1}).encode())
+        await (good if first else problem("session-refused", 401))(writer)
+
+    async with serving(answer) as (url, requests), NodeClient(url, ONCE) as node:
+        session = await node.open_session(opening)
+        with pytest.raises(NodeRefused):
+            await session.me()
+    assert len(requests) == 3
 
 
 async def test_cookies_proxies_and_compression_are_not_used(

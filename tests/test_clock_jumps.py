@@ -11,8 +11,8 @@ import pytest
 import pytest_asyncio
 
 from ledger.orders import Pay
-from node.circle import wall_clock
-from tests.circle_node import DAY, HOUR, CircleNode, Clock, Home, found_circle, serving
+from node.clock import wall_clock
+from tests.circle_node import DAY, HOUR, CircleNode, Clock, Home, serving, unserved
 
 MINUTE = 60_000
 
@@ -37,15 +37,8 @@ def clock() -> Skewed:
 @pytest_asyncio.fixture
 async def home(postgres_dsn: str, tmp_path: Path, clock: Skewed) -> AsyncIterator[Home]:
     """A circle with ann, mia and noa, whom no node serves yet."""
-    home = await found_circle(postgres_dsn, tmp_path / "circle", clock=clock)
-    try:
-        async with serving(home) as node:
-            await node.join("ann", home.founded.invitation_code)
-            await node.welcome("mia")
-            await node.welcome("noa")
+    async with unserved(postgres_dsn, tmp_path / "circle", "mia", "noa", clock=clock) as home:
         yield home
-    finally:
-        await home.drop()
 
 
 def payment(node: CircleNode) -> Any:

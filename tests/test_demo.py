@@ -9,13 +9,17 @@ import signal
 import subprocess
 import sys
 from contextlib import AsyncExitStack
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from client.clock import wall_ms
 from client.demo import picture
 from client.demo.between import Between
+from client.demo.clock import DAYS, LAST_HOUR, begin_fortnight
+from client.demo.diary import Diary, Mark
 from client.demo.gate import Gate
 from client.demo.narrator import WIDTH, Narrator
 from client.demo.neighbourhood import (
@@ -28,14 +32,22 @@ from client.demo.neighbourhood import (
 )
 from client.demo.play import stay
 from client.demo.stage import Stage
+from client.errors import DemoFailed
+from node.clock import read_behind
 
 TALLY = Path(sys.executable).with_name("tally")
 SECONDS_MAX = 180
+DAY_MS = 24 * 3600 * 1000
+SLACK_MS = 2000
 
 
 def environment(folder: Path) -> dict[str, str]:
     """Everything goes into ``folder``; an operator's own settings are none of the demo's."""
-    own = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "TALLYD_LISTEN": "nowhere"}
+    own = {
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "TALLYD_LISTEN": "nowhere",
+        "TALLYD_BEHIND": "nowhere",
+    }
     return {**os.environ, "TMPDIR": str(folder), **own}
 
 
@@ -52,8 +64,9 @@ def left_behind(folder: Path) -> list[str]:
     return commands + [str(path) for path in folder.iterdir()]
 
 
-def test_demo_plays_four_circles_to_the_end(tmp_path: Path) -> None:
-    """Every payment arrives, each wrong is refused, a cycle is cleared, the liar is caught."""
+def test_demo_plays_a_fortnight_and_four_circles_to_the_end(tmp_path: Path) -> None:
+    """Help is found and paid, every payment arrives, each wrong is refused, a cycle is cleared,
+    the liar is caught."""
     done = subprocess.run(
         [TALLY, "demo", "--once", "--json"],
         env=environment(tmp_path),
@@ -65,10 +78,15 @@ def test_demo_plays_four_circles_to_the_end(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     figures: dict[str, Any] = json.loads(done.stdout)
     assert figures.pop("seconds") > 0
-    assert figures.pop("entries") >= 60
+    assert figures.pop("entries") >= 80
     assert figures == {
-        "refused": 2,
-        "verified": 20,
+        "refused": 3,
+        "verified": 34,
+        "requests_for_help": 3,
+        "visits": 3,
+        "minutes_helped": 210,
+        "paid_by_silence": 1,
+        "moved_up_from_waiting": 1,
         "circles": 4,
         "payments_between_circles": 7,
         "minutes_freed_by_clearing": 180,
@@ -135,6 +153,42 @@ def test_picture_of_the_circles_is_plain_and_fits_a_terminal() -> None:
         "   2  Mill Lane and Harbour are even",
         "   3  Harbour and Elm Street are even",
         "   4  Harbour owes Chapel Hill 1 h 30 (at most 10 h): CLOSED, it lied",
+    ]
+
+
+def test_fortnight_is_over_and_only_goes_on(tmp_path: Path) -> None:
+    """It begins on a Monday morning; then the circle's clock catches up with the real one."""
+    clock = begin_fortnight(tmp_path / "behind")
+    assert clock.today().startswith("Monday ")
+    assert clock.read() <= wall_ms() - (DAYS - 1) * DAY_MS
+    assert clock.read() == pytest.approx(wall_ms() - clock.behind, abs=SLACK_MS)
+    clock.go_to(13, LAST_HOUR)
+    assert clock.today().startswith("Sunday ")
+    assert read_behind(tmp_path / "behind") == clock.behind
+    with pytest.raises(DemoFailed, match="back in time"):
+        clock.go_to(13, 9)
+    with pytest.raises(DemoFailed, match="in the future"):
+        clock.go_to(40, 9)
+    clock.catch_up()
+    assert clock.read() == pytest.approx(wall_ms(), abs=SLACK_MS)
+    assert read_behind(tmp_path / "behind") == 0
+
+
+def test_diary_of_the_fortnight_is_plain_and_fits_a_terminal() -> None:
+    diary = Diary()
+    diary.note("Edith's garden", 0, Mark.ASKED, Mark.AGREED)
+    diary.note("Edith's garden", 2, Mark.DONE)
+    diary.note("Edith's garden", 2, Mark.PAID)
+    diary.note("Grace's lift", 13, Mark.OFF)
+    drawn = diary.draw(datetime(2026, 11, 2))
+    assert all(line.isascii() and len(line) <= WIDTH for line in drawn)
+    assert [line.split() for line in drawn] == [
+        "Mo Tu We Th Fr Sa Su Mo Tu We Th Fr Sa Su".split(),
+        [str(day) for day in range(2, 16)],
+        ["Edith's", "garden", "?+", ".", "o$", *"..........."],
+        ["Grace's", "lift", *".............", "x"],
+        [],
+        "? asked + agreed x off o done $ paid".split(),
     ]
 
 

@@ -11,9 +11,6 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from client.directory import complaints
-from client.node_session import NodeSession
-from client.transport import Transport
 from ledger.orders import Close
 from node.api.sessions import Session
 from node.circle import purge
@@ -23,6 +20,7 @@ from node.directory.search import _windows
 from node.directory.spelling import count_slips
 from node.erase import erase
 from node.people.profiles import ProfileItem, put_profile
+from tests.care_circle import complain
 from tests.circle_node import DAY, CircleNode, circle_node, found_circle
 from tests.directory_circle import HERE, attempt, offer, tell, titles
 from tests.test_erase import tables_with
@@ -217,8 +215,7 @@ async def test_a_listing_ends_is_renewed_with_one_call_and_is_forgotten(node: Ci
     made = await offer(node, mia, "Roses", days=10)
     path = f"/api/v1/listings/{made['id']}"
     mine = f"/api/v1/people/{mia.person}/listings"
-    node.clock.pass_(10 * DAY)
-    node.forget_sessions()
+    node.later(10 * DAY)
     assert await titles(node, noa) == []
     assert await node.refusal(path, noa) == "not-found"
     assert (await node.read(path, mia))["title"] == "Roses"
@@ -367,7 +364,7 @@ async def test_a_member_has_so_many_listings_and_no_more_however_fast(node: Circ
 
 
 async def test_the_directory_is_for_members(node: CircleNode) -> None:
-    for path in ("/api/v1/listings", "/api/v1/directory", "/api/v1/categories", "/api/v1/reports"):
+    for path in ("/api/v1/listings", "/api/v1/directory", "/api/v1/categories"):
         assert await node.refusal(path) == "session-missing"
 
 
@@ -396,8 +393,6 @@ async def test_who_left_sees_nothing_of_the_others_but_all_that_is_their_own(
         await node.text(path, ben)
     assert await node.refusal("/api/v1/listings", mia, format_="csv") == "not-permitted"
     assert await node.refusal(f"/api/v1/people/{noa.person}/profile", mia) == "not-permitted"
-    complaint = {"text": "it is burnt"}
-    assert await attempt(node, "POST", f"{seen}/reports", mia, complaint) == "not-permitted"
     own = f"/api/v1/people/{mia.person}"
     assert [each["id"] for each in (await node.read(f"{own}/listings", mia))["listings"]] == [
         roses["id"]
@@ -446,69 +441,6 @@ async def test_what_is_called_something_else_stays_where_it_is_in_the_list(
     assert (places["bees"], places["wasps"]) == (("Honey bees", 5), ("Wasps", 500))
 
 
-async def test_a_complaint_reaches_the_coordinators_and_not_whom_it_is_about(
-    node: CircleNode,
-) -> None:
-    ann, mia, noa = node["ann"], node["mia"], node["noa"]
-    ben = await node.welcome("ben", office="coordinator")
-    path = ""
-    for author in (mia, ann):
-        made = await offer(node, author, f"Not nice, {author.handle}")
-        path = f"/api/v1/listings/{made['id']}/reports"
-        assert await attempt(node, "POST", path, noa, {"text": "it is rude"}) == "ok"
-    assert await attempt(node, "POST", path, noa, {"text": " "}) == "request-invalid"
-    assert await node.refusal("/api/v1/reports", noa) == "not-yours"
-    for_ben = (await node.read("/api/v1/reports", ben))["reports"]
-    assert [each["about_handle"] for each in for_ben] == ["ann", "mia"]
-    [seen] = (await node.read("/api/v1/reports", ann))["reports"]
-    assert (seen["by_handle"], seen["text"], seen["title"], seen["closed"]) == (
-        *("noa", "it is rude", "Not nice, mia", None),
-    )
-    outcome = {"outcome": "Mia wrote it anew"}
-    about_ann = f"/api/v1/reports/{for_ben[0]['number']}"
-    assert await attempt(node, "PUT", about_ann, ann, outcome) == "not-found"
-    assert await attempt(node, "PUT", f"/api/v1/reports/{seen['number']}", noa, outcome) == (
-        "not-permitted"
-    )
-    assert await attempt(node, "PUT", f"/api/v1/reports/{seen['number']}", ann, outcome) == "ok"
-    [seen] = (await node.read("/api/v1/reports", ann))["reports"]
-    assert seen["outcome"] == "Mia wrote it anew"
-    assert seen["closed"] is not None
-    codes = [await attempt(node, "POST", path, noa, {"text": "again"}) for _ in range(20)]
-    assert codes == ["ok"] * 19 + ["too-many"]
-
-
-async def test_of_what_somebody_complained_is_told_to_nobody_who_reads_what_is_held_on_them(
-    node: CircleNode,
-) -> None:
-    """A coordinator may be whom it is about, and sees complaints where those are left out."""
-    ann, noa = node["ann"], node["noa"]
-    made = await offer(node, ann, "Not nice")
-    complaint = {"text": "it is rude"}
-    path = f"/api/v1/listings/{made['id']}/reports"
-    assert await attempt(node, "POST", path, noa, complaint) == "ok"
-    everything = f"/api/v1/people/{noa.person}/everything"
-    assert "it is rude" not in await node.text(everything, ann)
-    assert (await node.read(everything, ann))["complaints"] == []
-    [own] = (await node.read(everything, noa))["complaints"]
-    assert own["title"] == "Not nice"
-
-
-async def test_a_coordinators_client_reads_all_complaints_however_many(node: CircleNode) -> None:
-    ann, mia, noa = node["ann"], node["mia"], node["noa"]
-    async with node.home.database() as database:
-        await database.execute(
-            """
-            INSERT INTO reports (listing, title, about, by, body, made, outcome)
-            SELECT 1, 'Rude', $1, $2, 'x', 0, '' FROM generate_series(1, 401)
-            """,
-            *(mia.person, noa.person),
-        )
-    async with Transport(node.url) as transport:
-        read = await complaints(NodeSession(transport, await node.sign_in(ann), 0))
-    assert [each.number for each in read] == list(range(401, 0, -1))
-
-
 async def live_in_the_directory(node: CircleNode) -> None:
     """Everything that leaves something on mia in the directory, by her and by others."""
     ann, mia, noa = node["ann"], node["mia"], node["noa"]
@@ -523,9 +455,7 @@ async def live_in_the_directory(node: CircleNode) -> None:
     path = f"/api/v1/people/{mia.person}/vetting/checked"
     assert await attempt(node, "PUT", path, ann, days) == "ok"
     for by, listing in ((mia, bread), (noa, roses)):
-        text = {"text": "zinnias, zinnias"}
-        path = f"/api/v1/listings/{listing['id']}/reports"
-        assert await attempt(node, "POST", path, by, text) == "ok"
+        assert await complain(node, by, f"listings/{listing['id']}", "zinnias, zinnias") == "ok"
     path = f"/api/v1/people/{mia.person}/blocks/{ann.person}"
     assert await attempt(node, "PUT", path, mia) == "ok"
 
@@ -534,10 +464,15 @@ async def test_erasing_a_person_leaves_nothing_of_them_in_the_directory(node: Ci
     ann, mia, noa = node["ann"], node["mia"], node["noa"]
     await live_in_the_directory(node)
     await node.do(ann, Close(), account=mia.account)
-    assert await tables_with(node, "(?i)zinnia") == {"profiles", "listings", "reports", "spelling"}
+    assert await tables_with(node, "(?i)zinnia") == {
+        "profiles",
+        "listings",
+        "complaints",
+        "spelling",
+    }
     async with node.home.database() as connection:
         assert (await erase(connection, mia.person)).listings == 1
-        for table in ("profiles", "blocks", "vettings", "reports"):
+        for table in ("profiles", "blocks", "vettings", "complaints"):
             assert await connection.fetchval(f"SELECT count(*) FROM {table}") == 0
     assert await tables_with(node, "(?i)zinnia|Müller") == set()
     assert await titles(node, noa) == ["Bread"]

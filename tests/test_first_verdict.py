@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from ledger.orders import Pay
-from tests.circle_node import CircleNode, Home, Item, found_circle, serving
+from tests.circle_node import CircleNode, Home, Item, serving, unserved
 
 CONNECTIONS = 64
 
@@ -20,15 +20,8 @@ CONNECTIONS = 64
 @pytest_asyncio.fixture
 async def home(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Home]:
     """A circle with the coordinator ann and the members mia and noa, whom no node serves yet."""
-    home = await found_circle(postgres_dsn, tmp_path / "circle")
-    try:
-        async with serving(home) as node:
-            await node.join("ann", home.founded.invitation_code)
-            await node.welcome("mia")
-            await node.welcome("noa")
+    async with unserved(postgres_dsn, tmp_path / "circle", "mia", "noa") as home:
         yield home
-    finally:
-        await home.drop()
 
 
 @pytest_asyncio.fixture

@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
+from ledger.amount import Unit, UnitKind
 from ledger.federation.gossip_envelope import PERIOD_MS
-from node.gossip.speaker import QUIET_SECONDS
+from node.gossip import speaker as gossip_speaker
 from tests.circle_node import CircleNode, Clock
 from tests.line_of_circles import (
     agree,
@@ -27,9 +29,19 @@ from tests.line_of_circles import (
     until,
 )
 
+QUIET_SECONDS = 1.0
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Circles wait less for more agreements, as all there are come at once."""
+    monkeypatch.setattr(gossip_speaker, "QUIET_SECONDS", QUIET_SECONDS)
+
 
 @pytest_asyncio.fixture
-async def three(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[list[CircleNode]]:
+async def three(
+    postgres_dsn: str, tmp_path: Path, hurried: None
+) -> AsyncIterator[list[CircleNode]]:
     """Exeter, Totnes and Bath: ten of Exeter's cents are six of the first link's unit, seven of
     Bath's are three of the second's."""
     rates = (((10, 6), (1, 1)), ((1, 1), (7, 3)))
@@ -47,7 +59,11 @@ async def test_bulletin_reaches_the_far_end_within_seconds(three: list[CircleNod
     [circle] = shown.values()
     assert circle["circle"] == bath.home.founded.circle.hex()
     assert not circle["neighbour"]
-    assert circle["unit"] == {"name": "token", "kind": "decimal", "scale": 2}
+    assert circle["unit"] == {"name": "token", "plural": "tokens", "kind": "decimal", "scale": 2}
+    gossip = exeter.circle.gossip
+    found = gossip.directory.find(gossip.store, "bath.example")
+    assert found is not None
+    assert found.unit == Unit("token", "tokens", UnitKind.DECIMAL, 2)
     assert circle["totals"]["accounts"] == 2
     assert circle["totals"]["granted"] > 0
     assert circle["endpoint"] == bath.url
@@ -117,7 +133,7 @@ async def test_next_period_s_bulletin_shows_what_a_payment_left(three: list[Circ
 
 
 async def test_payment_over_three_links(postgres_dsn: str, tmp_path: Path) -> None:
-    """The payer's circle has never spoken with the last two."""
+    """The payer's circle has never spoken with the last two; all wait as long as they always do."""
     names = ("exeter", "totnes", "bath", "wells")
     async with circles_in_line(postgres_dsn, tmp_path, *names) as nodes:
         exeter, totnes, bath, wells = nodes
@@ -136,6 +152,7 @@ async def test_payment_over_three_links(postgres_dsn: str, tmp_path: Path) -> No
         assert await balance(wells, wells["mia"]) == before[1] + 250
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_way_over_a_link_that_is_newer_than_the_bulletin(
     postgres_dsn: str, tmp_path: Path
 ) -> None:
@@ -159,6 +176,7 @@ async def test_way_over_a_link_that_is_newer_than_the_bulletin(
         assert await balance(bath, bath["mia"]) == before + 100
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_what_is_known_outlives_the_node(postgres_dsn: str, tmp_path: Path) -> None:
     """A node that is started again knows what it knew, before it meets anybody."""
     async with AsyncExitStack() as stack:
@@ -182,6 +200,7 @@ async def test_what_is_known_outlives_the_node(postgres_dsn: str, tmp_path: Path
     assert after == before
 
 
+@pytest.mark.usefixtures("hurried")
 async def test_nothing_is_said_before_a_neighbour_was_met(
     postgres_dsn: str, tmp_path: Path
 ) -> None:

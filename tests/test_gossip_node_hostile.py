@@ -81,7 +81,7 @@ def bulletin_of(
         head,
         Totals(accounts, 1, 1),
         node.url,
-        Unit(b"token", "decimal", 2),
+        Unit(b"token", b"tokens", "decimal", 2),
         tuple(sorted(links)),
     )
     founded = node.home.founded

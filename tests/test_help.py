@@ -67,8 +67,7 @@ async def test_help_is_asked_for_given_paid_and_thanked_for(node: CircleNode) ->
     assert (await read(node, eve, number))["address"] is None
     done = f"visits/{visit['number']}/done"
     assert await put(node, done, bob, {"minutes": 75}) == "request-invalid", "it has not begun"
-    node.clock.pass_(2 * DAY + 2 * HOUR)
-    node.forget_sessions()
+    node.later(2 * DAY + 2 * HOUR)
     assert await put(node, done, eve, {"minutes": 75}) == "not-found"
     assert await put(node, done, bob, {"minutes": 75}) == "ok"
     assert "done" in await notices(node, mia)
@@ -181,8 +180,7 @@ async def test_a_helper_who_cannot_come_hands_back_and_another_is_found(node: Ci
     assert await put(node, f"help/{number}/yes", bob) == "ok"
     assert await accept(node, mia, number, bob) == "ok"
     assert await put(node, f"help/{number}/no", bob) == "help-taken", "that is cancelling"
-    node.clock.pass_(2 * DAY - 2 * HOUR)
-    node.forget_sessions()
+    node.later(2 * DAY - 2 * HOUR)
     await node.do(bob, Assign(visit["hold"], ()))
     assert await put(node, f"visits/{visit['number']}/left", eve) == "not-found"
     assert await put(node, f"visits/{visit['number']}/left", bob) == "ok"
@@ -224,8 +222,7 @@ async def test_a_miss_alerts_who_is_on_duty_and_counts_once_a_coordinator_made_s
     assert await accept(node, mia, number, bob) == "ok"
     missed = f"visits/{visit['number']}/missed"
     assert await put(node, missed, mia) == "request-invalid", "it has not begun"
-    node.clock.pass_(2 * DAY + HOUR)
-    node.forget_sessions()
+    node.later(2 * DAY + HOUR)
     assert await put(node, missed, node["eve"]) == "not-found"
     assert await put(node, missed, mia) == "ok"
     assert len(await notices(node, ann)) == 1
@@ -250,12 +247,10 @@ async def test_silence_pays_only_who_was_told(node: CircleNode) -> None:
     number, [visit] = asked["number"], asked["visits"]
     assert await put(node, f"help/{number}/yes", bob) == "ok"
     assert await accept(node, mia, number, bob) == "ok"
-    node.clock.pass_(2 * DAY + 2 * HOUR)
-    node.forget_sessions()
+    node.later(2 * DAY + 2 * HOUR)
     assert await put(node, f"visits/{visit['number']}/done", bob, {"minutes": 60}) == "ok"
     await node.do(bob, Claim(visit["hold"], 60))
-    node.clock.pass_(SILENCE_MS + HOUR)
-    node.forget_sessions()
+    node.later(SILENCE_MS + HOUR)
     settle = Settle(visit["hold"], bob.account, 60)
     assert await node.attempt(bob, settle) == "asker-untold"
     async with node.home.database() as database:
@@ -264,8 +259,7 @@ async def test_silence_pays_only_who_was_told(node: CircleNode) -> None:
             *(mia.person, node.clock.wall()),
         )
     assert await node.attempt(bob, settle) == "asker-untold"
-    node.clock.pass_(SILENCE_MS)
-    node.forget_sessions()
+    node.later(SILENCE_MS)
     await node.do(bob, settle)
     assert (await node.read(f"/api/v1/accounts/{bob.account}", bob))["balance"] == STARTER + 60
 
@@ -274,8 +268,7 @@ async def test_nobody_came_in_time_is_told_and_freed(node: CircleNode) -> None:
     mia = node["mia"]
     asked = await ask(node, mia, hours=3)
     number, [visit] = asked["number"], asked["visits"]
-    node.clock.pass_(4 * HOUR)
-    node.forget_sessions()
+    node.later(4 * HOUR)
     await go_round(node)
     seen = await read(node, mia, number)
     assert (seen["status"], seen["visits"][0]["status"]) == ("over", "dropped")

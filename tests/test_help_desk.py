@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from asyncpg.connection import LoggedQuery
 
 from ledger.orders import Assign
-from node.api.help_models import render_requests
+from node.api.help_views import render_requests
 from node.api.sessions import Session
 from tests.circle_node import HOUR, CircleNode, Member
 from tests.directory_circle import attempt, tell
 from tests.help_at_terminals import help_circle as circle_at_terminals
 from tests.help_at_terminals import until, written
-from tests.help_circle import accept, ask, go_round, help_circle, help_with, notices, put, read
+from tests.help_circle import (
+    agreed,
+    ask,
+    go_round,
+    help_circle,
+    help_with,
+    notices,
+    put,
+    read,
+)
 from tests.terminal import Shown
 
 DAY = 24 * HOUR
@@ -30,24 +38,11 @@ async def node(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[CircleNode]:
         yield live
 
 
-def pass_time(node: CircleNode, time: int) -> None:
-    node.clock.pass_(time)
-    node.forget_sessions()
-
-
 async def _share_an_account(node: CircleNode, one: Member, other: Member) -> None:
     async with node.home.database() as database:
         await database.execute(
             "INSERT INTO holders (account, person) VALUES ($1, $2)", one.account, other.person
         )
-
-
-async def _book(node: CircleNode, helper: Member, **wanted: Any) -> dict[str, Any]:
-    """Somebody is to come to mia."""
-    asked = await ask(node, node["mia"], **wanted)
-    assert await put(node, f"help/{asked['number']}/yes", helper) == "ok"
-    assert await accept(node, node["mia"], asked["number"], helper) == "ok"
-    return await read(node, node["mia"], asked["number"])
 
 
 async def _calls(node: CircleNode) -> list[tuple[str, int, str]]:
@@ -134,9 +129,9 @@ async def test_a_coordinator_says_which_of_the_two_was_not_there(node: CircleNod
         (bob, {}, "nobody was in"),
         (mia, {}, "the helper did not come"),
     ):
-        booked = await _book(node, bob)
+        booked = await agreed(node, "bob")
         path = f"visits/{booked['visits'][0]['number']}/missed"
-        pass_time(node, 2 * DAY + HOUR)
+        node.later(2 * DAY + HOUR)
         assert await put(node, path, ann) == "request-invalid"
         assert await put(node, path, ann, {"who": "nobody"}) == "request-invalid"
         assert await put(node, path, by, body) == "ok"
@@ -147,24 +142,24 @@ async def test_a_coordinator_says_which_of_the_two_was_not_there(node: CircleNod
 async def test_coordinators_do_not_find_out_about_themselves(
     node: CircleNode, shared: bool
 ) -> None:
-    ann, mia, bob = node["ann"], node["mia"], node["bob"]
+    ann, mia = node["ann"], node["mia"]
     if shared:
-        booked = await _book(node, bob)
+        booked = await agreed(node, "bob")
         await _share_an_account(node, mia, ann)
     else:
         await help_with(node, "ann")
-        booked = await _book(node, ann)
+        booked = await agreed(node, "ann")
     visit = booked["visits"][0]["number"]
-    pass_time(node, 2 * DAY + HOUR)
+    node.later(2 * DAY + HOUR)
     assert await put(node, f"visits/{visit}/missed", mia) == "ok"
     assert await put(node, f"visits/{visit}/found", ann, {"failed": False}) == "not-permitted"
 
 
 async def test_what_was_said_missed_and_took_place_is_done_after_all(node: CircleNode) -> None:
     ann, mia, bob = node["ann"], node["mia"], node["bob"]
-    booked = await _book(node, bob)
+    booked = await agreed(node, "bob")
     visit = booked["visits"][0]["number"]
-    pass_time(node, 2 * DAY + HOUR)
+    node.later(2 * DAY + HOUR)
     assert await put(node, f"visits/{visit}/missed", mia) == "ok"
     found = {"failed": False, "happened": True}
     assert await put(node, f"visits/{visit}/found", ann, found) == "ok"
@@ -186,7 +181,7 @@ async def test_who_did_not_come_into_it_is_asked_anew_by_hand(
         await database.execute(
             "UPDATE notices SET told = made, due = NULL WHERE person = $1", bob.person
         )
-    pass_time(node, HOUR)
+    node.later(HOUR)
     assert await put(node, f"{path}/asks/{bob.person}", ann) == "ok"
     after = await read(node, bob, asked["number"])
     assert after["own"]["answer"] is None
@@ -208,7 +203,7 @@ async def test_who_came_too_late_is_asked_anew_by_hand(node: CircleNode) -> None
 
 async def test_nobody_is_asked_anew_over_a_block_nor_who_gave_it_back(node: CircleNode) -> None:
     ann, mia, bob, eve = node["ann"], node["mia"], node["bob"], node["eve"]
-    booked = await _book(node, eve)
+    booked = await agreed(node, "eve")
     await node.do(eve, Assign(booked["visits"][0]["hold"], ()))
     assert await put(node, f"visits/{booked['visits'][0]['number']}/left", eve) == "ok"
     path = f"help/{booked['number']}"
@@ -241,14 +236,14 @@ async def test_who_is_rung_and_does_not_answer_passes_it_on_at_once(node: Circle
 
 async def test_who_phones_is_rung_about_a_helper_for_later_weeks_once(node: CircleNode) -> None:
     bob, eve = node["bob"], node["eve"]
-    booked = await _book(node, bob, weeks=3)
+    booked = await agreed(node, "bob", weeks=3)
     async with node.home.database() as database:
         await database.execute("UPDATE help_requests SET phones = true")
     for visit in booked["visits"][1:]:
         await node.do(bob, Assign(visit["hold"], ()))
     later = booked["visits"][1]["number"]
     assert await put(node, f"visits/{later}/left", bob, {"rest": True}) == "ok"
-    pass_time(node, HOUR)
+    node.later(HOUR)
     assert await _calls(node) == []
     now = node.clock.wall()
     assert await put(node, f"help/{booked['number']}/yes", eve) == "ok"
@@ -262,10 +257,10 @@ async def test_a_visit_of_which_nobody_says_anything_is_asked_about_after_a_day(
     node: CircleNode,
 ) -> None:
     bob = node["bob"]
-    booked = await _book(node, bob)
-    pass_time(node, 3 * DAY)
+    booked = await agreed(node, "bob")
+    node.later(3 * DAY)
     assert await _calls(node) == [], "it was over 23 hours ago"
-    pass_time(node, 2 * HOUR)
+    node.later(2 * HOUR)
     assert await _calls(node) == [("over", booked["number"], "bob")]
     visit = booked["visits"][0]["number"]
     assert await put(node, f"visits/{visit}/done", bob, {"minutes": 60}) == "ok"
@@ -275,7 +270,7 @@ async def test_a_visit_of_which_nobody_says_anything_is_asked_about_after_a_day(
 async def test_who_leaves_without_handing_back_is_rung_at_once(node: CircleNode) -> None:
     """Nobody else could be accepted meanwhile."""
     bob, eve = node["bob"], node["eve"]
-    booked = await _book(node, bob)
+    booked = await agreed(node, "bob")
     [visit] = booked["visits"]
     assert await put(node, f"visits/{visit['number']}/left", bob) == "ok"
     assert await _calls(node) == [("free", booked["number"], "bob")]
@@ -289,10 +284,10 @@ async def test_what_is_off_and_still_set_aside_for_somebody_is_on_the_desk_after
     node: CircleNode,
 ) -> None:
     mia, bob = node["mia"], node["bob"]
-    booked = await _book(node, bob, weeks=2)
+    booked = await agreed(node, "bob", weeks=2)
     assert await attempt(node, "DELETE", f"/api/v1/help/{booked['number']}", mia) == "ok"
     assert await _calls(node) == [], "they have a day to hand it back by themselves"
-    pass_time(node, DAY + HOUR)
+    node.later(DAY + HOUR)
     assert await _calls(node) == [("free", booked["number"], "bob")], "once for both weeks"
     for visit in booked["visits"]:
         await node.do(bob, Assign(visit["hold"], ()))
@@ -300,12 +295,12 @@ async def test_what_is_off_and_still_set_aside_for_somebody_is_on_the_desk_after
 
 
 async def test_what_was_missed_is_found_out_first_and_handed_back_then(node: CircleNode) -> None:
-    ann, mia, bob = node["ann"], node["mia"], node["bob"]
-    booked = await _book(node, bob)
+    ann, mia = node["ann"], node["mia"]
+    booked = await agreed(node, "bob")
     [visit] = booked["visits"]
-    pass_time(node, 2 * DAY + HOUR)
+    node.later(2 * DAY + HOUR)
     assert await put(node, f"visits/{visit['number']}/missed", mia) == "ok"
-    pass_time(node, DAY + HOUR)
+    node.later(DAY + HOUR)
     assert await _calls(node) == [("miss", booked["number"], "bob")]
     assert await put(node, f"visits/{visit['number']}/found", ann, {"failed": True}) == "ok"
     assert await _calls(node) == [("free", booked["number"], "bob")]

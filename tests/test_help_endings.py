@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from ledger.orders import Assign, Claim, Holder, Release, Settle
-from node.help.outcomes import confirm_miss
+from node.help.afterwards import confirm_miss
 from node.help.request import DAILY_MAX
 from tests.circle_node import HOUR, CircleNode, Member
 from tests.directory_circle import attempt
 from tests.help_circle import (
     SILENCE_MS,
     accept,
+    agreed,
     ask,
     draft,
     go_round,
@@ -40,19 +40,6 @@ async def node(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[CircleNode]:
         yield live
 
 
-async def agreed(node: CircleNode, **changed: Any) -> dict[str, Any]:
-    """A request for which bob is accepted."""
-    asked = await ask(node, node["mia"], **changed)
-    assert await put(node, f"help/{asked['number']}/yes", node["bob"]) == "ok"
-    assert await accept(node, node["mia"], asked["number"], node["bob"]) == "ok"
-    return await read(node, node["mia"], asked["number"])
-
-
-def later(node: CircleNode, milliseconds: int) -> None:
-    node.clock.pass_(milliseconds)
-    node.forget_sessions()
-
-
 async def tell_all(node: CircleNode) -> None:
     """As if everybody's device had been shown all that there is to tell."""
     async with node.home.database() as database:
@@ -65,12 +52,12 @@ async def test_silence_pays_for_the_visit_that_is_done_and_for_no_other(node: Ci
     bob = node["bob"]
     seen = await agreed(node, weeks=2)
     first, second = seen["visits"]
-    later(node, 2 * DAY + 2 * HOUR)
+    node.later(2 * DAY + 2 * HOUR)
     assert await put(node, f"visits/{first['number']}/done", bob, {"minutes": 60}) == "ok"
     await tell_all(node)
     for visit in (first, second):
         await node.do(bob, Claim(visit["hold"], 60))
-    later(node, SILENCE_MS + HOUR)
+    node.later(SILENCE_MS + HOUR)
     assert await node.attempt(bob, Settle(second["hold"], bob.account, 60)) == "asker-untold"
     await node.do(bob, Settle(first["hold"], bob.account, 60))
 
@@ -81,17 +68,17 @@ async def test_silence_pays_what_was_claimed_after_it_was_said_and_no_more(
     bob = node["bob"]
     [visit] = (await agreed(node))["visits"]
     await node.do(bob, Claim(visit["hold"], 90))
-    later(node, 2 * DAY + 2 * HOUR)
+    node.later(2 * DAY + 2 * HOUR)
     assert await put(node, f"visits/{visit['number']}/done", bob, {"minutes": 90}) == "ok"
     await tell_all(node)
-    later(node, SILENCE_MS + HOUR)
+    node.later(SILENCE_MS + HOUR)
     assert await node.attempt(bob, Settle(visit["hold"], bob.account, 90)) == "asker-untold"
     [other] = (await agreed(node))["visits"]
-    later(node, 2 * DAY + 2 * HOUR)
+    node.later(2 * DAY + 2 * HOUR)
     assert await put(node, f"visits/{other['number']}/done", bob, {"minutes": 60}) == "ok"
     await tell_all(node)
     await node.do(bob, Claim(other["hold"], 90))
-    later(node, SILENCE_MS + HOUR)
+    node.later(SILENCE_MS + HOUR)
     settle = Settle(other["hold"], bob.account, 90)
     assert await node.attempt(bob, settle) == "asker-untold", "they were told of 60 minutes"
 
@@ -99,13 +86,13 @@ async def test_silence_pays_what_was_claimed_after_it_was_said_and_no_more(
 async def test_silence_pays_nobody_who_was_not_there(node: CircleNode) -> None:
     mia, bob = node["mia"], node["bob"]
     [visit] = (await agreed(node))["visits"]
-    later(node, 2 * DAY + 2 * HOUR)
+    node.later(2 * DAY + 2 * HOUR)
     assert await put(node, f"visits/{visit['number']}/done", bob, {"minutes": 60}) == "ok"
     await node.do(bob, Claim(visit["hold"], 60))
     await tell_all(node)
     missed = f"visits/{visit['number']}/missed"
     assert await put(node, missed, mia, {"who": "helper"}) == "ok"
-    later(node, SILENCE_MS + HOUR)
+    node.later(SILENCE_MS + HOUR)
     assert await node.attempt(bob, Settle(visit["hold"], bob.account, 60)) == "asker-untold"
 
 
@@ -114,10 +101,32 @@ async def test_what_has_begun_is_not_cancelled_by_either(node: CircleNode) -> No
     mia, bob = node["mia"], node["bob"]
     seen = await agreed(node)
     [visit] = seen["visits"]
-    later(node, 2 * DAY + 2 * HOUR)
+    node.later(2 * DAY + 2 * HOUR)
     assert await attempt(node, "DELETE", f"/api/v1/help/{seen['number']}", mia) == "help-over"
     assert await put(node, f"visits/{visit['number']}/left", bob) == "help-over"
     assert await put(node, f"visits/{visit['number']}/done", bob, {"minutes": 60}) == "ok"
+
+
+async def test_who_agreed_is_told_at_once_and_who_was_only_asked_when_it_suits_them(
+    node: CircleNode,
+) -> None:
+    """So an early visit that is off is not told when it is too late."""
+    mia, bob, eve = node["mia"], node["bob"], await node.welcome("eve")
+    await help_with(node, "eve")
+    asked = await ask(node, mia, helpers=2)
+    assert await put(node, f"help/{asked['number']}/yes", bob) == "ok"
+    assert await accept(node, mia, asked["number"], bob) == "ok"
+    assert await attempt(node, "DELETE", f"/api/v1/help/{asked['number']}", mia) == "ok"
+    async with node.home.database() as database:
+        starts = await database.fetchval("SELECT min(starts) FROM visits")
+        for member, kinds in ((bob, ["booked", "off"]), (eve, ["off"])):
+            rows = await database.fetch(
+                "SELECT kind, urgent, begins FROM notices WHERE person = $1 AND kind = ANY($2)"
+                " ORDER BY number",
+                *(member.person, kinds),
+            )
+            expected = (True, starts) if member is bob else (False, None)
+            assert [tuple(row) for row in rows] == [(kind, *expected) for kind in kinds]
 
 
 async def test_of_a_series_the_rest_is_cancelled_and_what_has_begun_goes_on(
@@ -125,7 +134,7 @@ async def test_of_a_series_the_rest_is_cancelled_and_what_has_begun_goes_on(
 ) -> None:
     mia, bob = node["mia"], node["bob"]
     seen = await agreed(node, weeks=3)
-    later(node, 2 * DAY + 2 * HOUR)
+    node.later(2 * DAY + 2 * HOUR)
     assert await attempt(node, "DELETE", f"/api/v1/help/{seen['number']}", mia) == "ok"
     states = [each["status"] for each in (await read(node, mia, seen["number"]))["visits"]]
     assert states == ["booked", "cancelled", "cancelled"]
@@ -195,7 +204,7 @@ async def test_a_series_whose_first_week_nobody_came_to_goes_on_with_the_next(
     await help_with(node, "bob", skills=["food"])
     other = await ask(node, mia)
     asked = await ask(node, mia, weeks=2)
-    later(node, 3 * DAY)
+    node.later(3 * DAY)
     await help_with(node, "bob")
     await go_round(node)
     assert (await read(node, mia, other["number"]))["status"] == "over"
@@ -213,7 +222,7 @@ async def test_a_yes_that_nobody_accepts_in_time_is_over_and_both_are_told(
     mia, bob = node["mia"], node["bob"]
     asked = await ask(node, mia)
     assert await put(node, f"help/{asked['number']}/yes", bob) == "ok"
-    later(node, 3 * DAY)
+    node.later(3 * DAY)
     await go_round(node)
     seen = await read(node, mia, asked["number"])
     assert (seen["status"], seen["visits"][0]["status"]) == ("over", "dropped")
@@ -254,12 +263,12 @@ async def test_whoever_was_accepted_is_cancelled_and_not_declined(node: CircleNo
 async def test_what_was_missed_by_mistake_can_be_done_after_all(node: CircleNode) -> None:
     mia, bob = node["mia"], node["bob"]
     [visit] = (await agreed(node))["visits"]
-    later(node, 2 * DAY + 2 * HOUR)
+    node.later(2 * DAY + 2 * HOUR)
     assert await put(node, f"visits/{visit['number']}/missed", mia, {"who": "helper"}) == "ok"
     async with node.home.database() as database, database.transaction():
         await confirm_miss(database, visit["number"], failed=False, happened=True)
     assert await put(node, f"visits/{visit['number']}/done", bob, {"minutes": 60}) == "ok"
-    later(node, 4 * DAY)
+    node.later(4 * DAY)
     missed = f"visits/{visit['number']}/missed"
     assert await put(node, missed, mia, {"who": "helper"}) == "help-over", "days later it is late"
 
@@ -267,7 +276,7 @@ async def test_what_was_missed_by_mistake_can_be_done_after_all(node: CircleNode
 async def test_thanks_are_told_once_and_not_through_a_block(node: CircleNode) -> None:
     mia, bob = node["mia"], node["bob"]
     [visit] = (await agreed(node))["visits"]
-    later(node, 2 * DAY + 2 * HOUR)
+    node.later(2 * DAY + 2 * HOUR)
     assert await put(node, f"visits/{visit['number']}/done", bob, {"minutes": 60}) == "ok"
     path = f"visits/{visit['number']}/thanks"
     for words in ("Thank you.", "Thank you very much."):

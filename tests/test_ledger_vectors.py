@@ -3,7 +3,6 @@ agrees with what they state."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -15,7 +14,8 @@ from ledger.errors import Refused, TallystickError, Unacceptable
 from ledger.orders import ORDER_KINDS
 from ledger.state import State
 from tests.vectors.ledger_orders import render
-from tests.vectors.make_ledger import FOLDER, make
+from tests.vectors.make_ledger import make
+from tests.vectors.stored import FOLDER, cases, code_of, unhex
 
 FILES = make()
 PART_TWO_ENTRIES = {"defer", "link", "arrive", "relay"}
@@ -26,22 +26,6 @@ PART_TWO_REFUSALS = {"route-unusable"}
 @pytest.mark.parametrize("path", FILES)
 def test_a_vector_file_is_what_the_script_makes(path: str) -> None:
     assert (FOLDER / path).read_text() == FILES[path], "run python -m tests.vectors.make_ledger"
-
-
-def cases(path: str) -> list[Any]:
-    """Every case of a stored file."""
-    stored = json.loads((FOLDER / path).read_text())["cases"]
-    return [pytest.param(case, id=f"{number}") for number, case in enumerate(stored)]
-
-
-def unhex(case: dict[str, Any], *names: str) -> list[bytes]:
-    return [bytes.fromhex(case[name]) for name in names]
-
-
-def code_of(read: Any, *arguments: Any) -> str:
-    with pytest.raises(TallystickError) as caught:
-        read(*arguments)
-    return caught.value.code
 
 
 def read_order(wire: bytes) -> orders.SignedOrder:

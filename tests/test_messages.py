@@ -1,4 +1,4 @@
-"""Messages between members, complaints about them, and announcements."""
+"""Messages between members, and announcements."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from node.talking.announcements import DAILY_MAX as ANNOUNCEMENTS_MAX
 from node.talking.expiry import KEPT_MS, forget_talk
 from node.talking.messages import BEGUN_DAILY_MAX, DAILY_MAX, REPEAT_MS
 from tests.calendar_circle import make_event, reply
+from tests.care_circle import complain
 from tests.circle_node import DAY, HOUR, Member
 from tests.directory_circle import attempt, offer
 from tests.talking_circle import TalkingCircle, talking_circle
@@ -108,8 +109,7 @@ async def test_only_whose_it_is_can_be_written_to_first(circle: TalkingCircle) -
     for wrong in ("people/1", "listings/0", "listings/x", "listings/1/renewal", "events"):
         assert (await refused(circle, noa, mia, wrong))["code"] == "request-invalid"
     await write(circle, noa, mia, about)
-    node.clock.pass_(8 * DAY)
-    node.forget_sessions()
+    node.later(8 * DAY)
     assert (await refused(circle, zoe, mia, about))["code"] == "not-found"
     assert (await write(circle, mia, noa, about, "It is over, but come."))["thread"] == 1
     [thread] = await threads(circle, noa)
@@ -213,8 +213,7 @@ async def test_messages_and_beginnings_of_a_day_are_limited(circle: TalkingCircl
         await write(circle, noa, mia, abouts[0], f"Number {number}")
     answer = await refused(circle, noa, mia, abouts[0])
     assert (answer["code"], answer["limit"]) == ("too-many", DAILY_MAX)
-    node.clock.pass_(DAY)
-    node.forget_sessions()
+    node.later(DAY)
     await write(circle, noa, mia, abouts[-1])
 
 
@@ -235,53 +234,12 @@ async def test_threads_and_messages_come_in_pages(circle: TalkingCircle) -> None
     assert [each["words"] for each in page["messages"]] == ["First 0"]
 
 
-async def test_a_message_is_complained_of_by_whom_it_is_to_and_judged_by_another(
-    circle: TalkingCircle,
-) -> None:
-    node, ann, mia, noa = circle.node, circle["ann"], circle["mia"], circle["noa"]
-    about = f"listings/{(await offer(node, mia, 'Hedges cut'))['id']}"
-    message = (await write(circle, noa, mia, about, "Something rude"))["number"]
-    path, body = f"{MESSAGES}/{message}/reports", {"text": "This is rude."}
-    for nobody in (noa, circle["zoe"], ann):
-        assert await attempt(node, "POST", path, nobody, body) == "not-found"
-    blocks = f"/api/v1/people/{mia.person}/blocks/{noa.person}"
-    assert await attempt(node, "PUT", blocks, mia) == "ok"
-    for _ in range(2):
-        assert await node.request("POST", path, mia, json=body) == (200, {"number": 1})
-    reports = "/api/v1/message-reports"
-    [report] = (await node.read(reports, ann))["reports"]
-    assert (report["words"], report["text"], report["about_handle"], report["by_handle"]) == (
-        *("Something rude", "This is rude."),
-        *("noa", "mia"),
-    )
-    assert await node.refusal(reports, mia) == "not-yours"
-    outcome = {"outcome": "We talked."}
-    assert await attempt(node, "PUT", f"{reports}/1", mia, outcome) == "not-permitted"
-    assert await attempt(node, "PUT", f"{reports}/2", ann, outcome) == "not-found"
-    assert await attempt(node, "PUT", f"{reports}/1", ann, outcome) == "ok"
-    assert (await node.read(reports, ann))["reports"][0]["outcome"] == "We talked."
-
-
-async def test_a_coordinator_does_not_see_complaints_about_themselves(
-    circle: TalkingCircle,
-) -> None:
-    node, ann, mia = circle.node, circle["ann"], circle["mia"]
-    about = f"listings/{(await offer(node, mia, 'Hedges cut'))['id']}"
-    message = (await write(circle, ann, mia, about))["number"]
-    body = {"text": "This is rude."}
-    assert await attempt(node, "POST", f"{MESSAGES}/{message}/reports", mia, body) == "ok"
-    assert (await node.read("/api/v1/message-reports", ann))["reports"] == []
-    outcome = {"outcome": "Nothing."}
-    path = "/api/v1/message-reports/1"
-    assert await attempt(node, "PUT", path, ann, outcome) == "not-found"
-
-
 async def test_an_erased_member_is_gone_from_what_was_said(circle: TalkingCircle) -> None:
     node, ann, mia, noa = circle.node, circle["ann"], circle["mia"], circle["noa"]
     about = f"listings/{(await offer(node, mia, 'Hedges cut'))['id']}"
     number = (await write(circle, noa, mia, about, "noa was here"))["number"]
     await write(circle, mia, noa, about, "mia says hello to noa")
-    await attempt(node, "POST", f"{MESSAGES}/{number}/reports", mia, {"text": "noa is rude"})
+    assert await complain(node, mia, f"messages/{number}", "noa is rude") == "ok"
     await circle.notify(noa, "noa is to be told")
     wishes = {"quiet": None, "digest": 9}
     assert await attempt(node, "PUT", f"/api/v1/people/{noa.person}/hours", noa, wishes) == "ok"
@@ -295,9 +253,9 @@ async def test_an_erased_member_is_gone_from_what_was_said(circle: TalkingCircle
     )
     assert held["hours"] == [{"quiet_from": None, "quiet_until": None, "digest": 9}]
     mine = await node.read(f"/api/v1/people/{mia.person}/everything", mia)
-    assert [each["body"] for each in mine["message_complaints"]] == ["noa is rude"]
+    assert [each["title"] for each in mine["complaints"]] == ["noa was here"]
     others = await node.read(f"/api/v1/people/{mia.person}/everything", ann)
-    assert (others["messages"], others["message_complaints"]) == ([], [])
+    assert (others["messages"], others["complaints"]) == ([], [])
     await node.do(ann, Close(), account=noa.account)
     async with node.home.database() as database:
         words = "SELECT count(*) FROM notices WHERE words ~* 'noa wrote' AND person = $1"
@@ -305,7 +263,7 @@ async def test_an_erased_member_is_gone_from_what_was_said(circle: TalkingCircle
         erased = await erase(database, noa.person)
         assert await database.fetchval(words, mia.person) == 0
         assert erased.messages == 2
-        for table in ("messages", "threads", "message_reports", "notice_wishes"):
+        for table in ("messages", "threads", "complaints", "notice_wishes"):
             assert await database.fetchval(f"SELECT count(*) FROM {table}") == 0
         assert await database.fetchval("SELECT count(*) FROM notices WHERE words ~ 'noa'") == 0
 

@@ -104,6 +104,31 @@ def test_nobody_is_disturbed_by_a_device_or_a_letter(route: Route) -> None:
     assert choose_moment(reach(route), PLAIN, route, LONDON, midnight) == midnight
 
 
+@pytest.mark.parametrize(
+    ("route", "urgent", "begins", "waits"),
+    [
+        ("email", True, 9, False),
+        ("sms", True, 9, False),
+        ("sms", True, 9.99, False),
+        ("call", True, 9, True),
+        ("sms", True, 10, True),
+        ("email", True, 14, True),
+        ("sms", False, 9, True),
+        ("sms", True, None, True),
+        ("sms", True, -3, True),
+    ],
+)
+def test_what_somebody_agreed_to_early_in_the_morning_is_told_at_night_but_rings_nobody(
+    route: Route, urgent: bool, begins: float | None, waits: bool
+) -> None:
+    """The quiet hours end at eight: what begins before ten would be told too late."""
+    midnight = NOON + 12 * HOUR_MS
+    moment = None if begins is None else midnight + round(begins * HOUR_MS)
+    pending = replace(PLAIN, urgent=urgent, begins=moment)
+    expected = midnight + 8 * HOUR_MS if waits else midnight
+    assert choose_moment(reach(route), pending, route, LONDON, midnight) == expected
+
+
 def test_a_digest_gathers_what_can_wait_and_keeps_to_quiet_hours() -> None:
     wished = replace(reach("email", "a@b.example"), digest=18)
     at_six = NOON + 6 * HOUR_MS

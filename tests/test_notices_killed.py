@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from node.circle import wall_clock
+from node.clock import wall_clock
 from node.connections import Connection
 from node.talking.timing import BACK_OFF_MS
 from tests.circle_node import Home, serving

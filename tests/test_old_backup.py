@@ -19,7 +19,7 @@ from ledger.note import make_signer
 from ledger.orders import Pay
 from node.errors import HistoryLost
 from tests.bench.population import JSON, Population, populate, post
-from tests.circle_node import CircleNode, Home, circle_node, found_circle, serving
+from tests.circle_node import CircleNode, Home, circle_node, serving, unserved
 from tests.live_node import LiveNode, init_node
 
 
@@ -83,15 +83,8 @@ async def test_an_old_backup_is_refused(tmp_path: Path) -> None:
 @pytest_asyncio.fixture
 async def home(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Home]:
     """A circle with ann, mia and noa, whom no node serves yet."""
-    home = await found_circle(postgres_dsn, tmp_path / "circle")
-    try:
-        async with serving(home) as node:
-            await node.join("ann", home.founded.invitation_code)
-            await node.welcome("mia")
-            await node.welcome("noa")
+    async with unserved(postgres_dsn, tmp_path / "circle", "mia", "noa") as home:
         yield home
-    finally:
-        await home.drop()
 
 
 def sign_head(home: Home, size: int, root: bytes) -> str:

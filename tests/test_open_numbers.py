@@ -15,9 +15,10 @@ import pytest
 import pytest_asyncio
 
 from ledger.orders import COMMUNITY, Hold, Levy, Pay, Reverse, Settle
-from node.circle import wall_clock
+from node.clock import wall_clock
 from node.numbers import keeping
 from node.numbers.keeping import ENTRIES_MAX, GRACE_MS, go_on
+from tests.calendar_circle import set_zone
 from tests.circle_node import DAY, HOUR, CircleNode, Clock, Home, found_circle, serving
 from tests.help_circle import ask, help_circle, put
 from tests.numbers_circle import (
@@ -53,9 +54,7 @@ async def home(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Home]:
             await node.join("ann", founded.founded.invitation_code)
             for handle in HANDLES:
                 await node.welcome(handle)
-            zone = {"zone": LONDON.key}
-            status, _ = await node.request("PUT", "/api/v1/calendar", node["ann"], json=zone)
-            assert status == 200
+            await set_zone(node, LONDON.key)
         yield founded
     finally:
         await founded.drop()

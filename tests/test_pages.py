@@ -55,7 +55,7 @@ async def test_the_front_page_tells_what_the_circle_is(
     assert not {tag for tag, _ in tags.seen} & {"script", "style", "iframe", "img", "form"}
     links = {attributes["href"] for tag, attributes in tags.seen if tag == "a"}
     assert links == {"/join", "/open", "/checkpoint", "/.well-known/tallystick", "/api/v1/docs"}
-    for word in (*words, "Southwark Circle", f"{size} entries", root):
+    for word in (*words, "Southwark Circle", f"{size} lines", root):
         assert word in page
     assert "ann@southwark.example" in page
     assert "ada@southwark.example" in page

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from client.cli.payment_words import tell_rounding
 from client.errors import NodeRefused, NodeUnreachable, ReceiptInvalid
 from client.keystore import KeyStore
 from client.member import Member, open_member
@@ -21,13 +22,17 @@ from client.node_client import NodeClient
 from client.payments import Wanted, prepare, quote, send
 from client.receipts import verify_kept
 from client.transport import Patience
+from ledger.amount import Unit, UnitKind
 from ledger.federation.message import Commit
 from ledger.federation.payment import decode_header, payment_id, verify_commit
+from tests.at_terminals import unwrapped
 from tests.terminal import Person, Shown
 from tests.two_circles import Circles, free_port, two_circles
 
 T = TypeVar("T")
 WAIT_SECONDS = 20
+TOKEN = Unit("token", "tokens", UnitKind.DECIMAL, 2)
+HOUR = Unit("hour", "hours", UnitKind.MINUTES)
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +63,6 @@ def as_member(home: Path, act: Callable[[Member], Awaitable[T]]) -> T:
             return await act(member)
 
     return asyncio.run(job())
-
-
-def unwrapped(text: str) -> str:
-    """On one line, however wide the terminal is."""
-    return " ".join(text.split())
 
 
 def newest_line(person: Person) -> dict[str, Any]:
@@ -121,6 +121,45 @@ def test_both_amounts_are_shown_before_anything_is_signed(ann: Person) -> None:
         "There is nobody here to ask (Pay this): add --yes if you mean it.\n"
     )
     assert balance(ann) == before
+
+
+def test_what_is_lost_by_rounding_is_shown_before_anything_is_signed(cat: Person) -> None:
+    """Exeter counts whole tokens, of ten minutes each: five minutes cost as much as ten."""
+    result = cat("pay", "ann@southwark.example", "--arrive", "5min")
+    assert result.err.splitlines()[:4] == [
+        "You pay ann@southwark.example in Southwark Circle.",
+        "  5 minutes will arrive.",
+        "  It costs you 1 token.",
+        "  At the agreed rate it is worth 0.5 tokens; the other 0.5 tokens are lost by rounding.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cost", "millionths", "unit", "told"),
+    [
+        (100, 0, TOKEN, None),
+        (150, 250_000, TOKEN, "Less than 0.01 tokens of that is lost by rounding."),
+        (
+            2,
+            500_000,
+            TOKEN,
+            "At the agreed rate it is worth 0.015 tokens; the other 0.005 tokens are lost by"
+            " rounding.",
+        ),
+        (
+            7,
+            333_334,
+            HOUR,
+            "At the agreed rate it is worth 6.67 minutes; the other 0.33 minutes are lost by"
+            " rounding.",
+        ),
+    ],
+)
+def test_rounding_is_told_in_one_sentence(
+    cost: int, millionths: int, unit: Unit, told: str | None
+) -> None:
+    """Nothing where nothing is lost, and little of what is next to nothing."""
+    assert tell_rounding(cost, millionths, unit) == told
 
 
 def test_a_name_that_nobody_has_comes_back(ann: Person) -> None:

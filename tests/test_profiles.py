@@ -12,6 +12,7 @@ import pytest_asyncio
 from ledger.orders import Close
 from node.people.blocks import BLOCKS_MAX
 from node.people.profiles import GRID_MAX
+from tests.care_circle import complain
 from tests.circle_node import DAY, CircleNode, circle_node
 from tests.directory_circle import HERE, attempt, offer, tell, titles
 
@@ -166,8 +167,7 @@ async def test_a_block_hides_two_members_from_each_other_and_tells_neither(
         assert await node.refusal(profile_path(node, one), node[two]) == "not-found"
     gone = f"/api/v1/listings/{roses['id']}"
     assert await node.refusal(gone, noa) == await node.refusal("/api/v1/listings/99", noa)
-    complaint = {"text": "not nice"}
-    assert await attempt(node, "POST", f"{gone}/reports", noa, complaint) == "not-found"
+    assert await complain(node, noa, f"listings/{roses['id']}") == "not-found"
     assert "Roses" not in await node.text("/api/v1/directory", noa)
     assert "Roses" not in await node.text("/api/v1/listings", noa, format="csv")
     made = {by: [node[other].person], other: []}
@@ -227,8 +227,7 @@ async def test_vetting_is_told_as_a_level_and_never_as_detail(node: CircleNode) 
     assert await node.refusal(of_mia, noa) == "not-yours"
     [told] = (await node.read(of_mia, mia))["vetting"]
     assert told == {"level": "references", "name": "Two references", "checked_by": "Ann", **days}
-    node.clock.pass_(DAY)
-    node.forget_sessions()
+    node.later(DAY)
     assert await node.refusal(profile_path(node, "mia"), noa) == "not-found"
     assert (await node.read("/api/v1/listings", noa))["listings"][0]["vetted"] == []
     assert len((await node.read(of_mia, mia))["vetting"]) == 1

@@ -131,8 +131,7 @@ async def test_days_are_utc_and_both_included(node: CircleNode) -> None:
         await node.pay(mia, noa, amount)
         await node.pay(mia, noa, 10 * amount)
         days.append(node.clock.day())
-        node.clock.pass_(DAY)
-        node.forget_sessions()
+        node.later(DAY)
     first, second, third = days
 
     async def deltas(**query: Any) -> list[int]:
@@ -156,8 +155,7 @@ async def test_day_boundaries_are_found_at_every_place(node: CircleNode) -> None
     for amount in range(1, 10):
         by_day.setdefault(node.clock.day(), []).insert(0, amount)
         await node.pay(mia, noa, amount)
-        node.clock.pass_(DAY // 2)
-        node.forget_sessions()
+        node.later(DAY // 2)
     for day, amounts in by_day.items():
         lines = await lines_of(node, mia, from_=day, to=day)
         assert [-line["delta"] for line in lines if line["kind"] == "pay"] == amounts

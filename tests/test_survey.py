@@ -56,7 +56,7 @@ def records(debts: list[Debt]) -> tuple[Record, ...]:
             (debt.creditor, debt.debtor, debt.creditor_rate),
         ):
             links[owner].append(LinkPosition(CIRCLES[peer], b"m", joined, 1, rate, 900, 900))
-    totals, unit = Totals(1, 1, 1), Unit(b"token", "decimal", 2)
+    totals, unit = Totals(1, 1, 1), Unit(b"token", b"tokens", "decimal", 2)
     return tuple(
         Record(
             circle,

@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pty
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from click.testing import CliRunner
 
+from node.cli import run_tallyd
 from node.commands import tallyd
 from node.config import write_config
+from node.telling import fit
+from tests.terminal import Shown
 
 LOG_ONCE = (
     "import structlog; from node.logs import configure_logs; configure_logs();"
     "structlog.get_logger().warning('disk_almost_full', free=7)"
 )
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """What ``tallyd`` sets up for its own process is not for the tests that come after."""
+    yield
+    structlog.reset_defaults()
+    logging.basicConfig(handlers=[], force=True)
 
 
 def on_a_terminal(**environment: str) -> str:
@@ -38,7 +52,7 @@ def on_a_terminal(**environment: str) -> str:
 
 def test_a_terminal_is_told_in_words_and_colours() -> None:
     told = on_a_terminal()
-    assert "disk_almost_full" in told
+    assert "Warning: disk almost full" in told
     assert "\x1b[" in told
     assert not told.startswith("{")
 
@@ -46,8 +60,7 @@ def test_a_terminal_is_told_in_words_and_colours() -> None:
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_a_terminal_without_colours_is_told_in_words_alone(environment: dict[str, str]) -> None:
     told = on_a_terminal(**environment)
-    assert "disk_almost_full" in told
-    assert "free=7" in told
+    assert told.endswith(" Warning: disk almost full (free 7)\r\n")
     assert "\x1b" not in told
 
 
@@ -64,6 +77,113 @@ def test_every_command_is_summed_up_whole() -> None:
     commands = {"check", "clear", "erase", "export", "init", "peer", "serve", "witness"}
     assert {line.split()[0] for line in listed.splitlines()} == commands
     assert "..." not in listed
+    for group in ("peer", "witness"):
+        told = CliRunner().invoke(tallyd, [group, "--help"]).output
+        assert "..." not in told.partition("Commands:\n")[2]
+
+
+INIT = ("init", "circle", "--name", "Circle", "--address", "circle.example")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("srve",), "There is no command 'srve': see tallyd --help."),
+        (("peer", "lst"), "There is no command 'lst': see tallyd peer --help."),
+        (
+            ("serve",),
+            "tallyd serve also needs DIRECTORY, the folder that your circle is in:"
+            " see tallyd serve --help.",
+        ),
+        (("erase", "circle"), "tallyd erase also needs PERSON: see tallyd erase --help."),
+        (("init", "--nmae", "x"), "tallyd init has no option '--nmae': see tallyd init --help."),
+        (
+            ("init", "circle", "--name"),
+            "--name has to be followed by something: see tallyd --help.",
+        ),
+        (
+            ("serve", "a", "b"),
+            "tallyd serve has no use for 'b': put words that belong together in quotes, and see"
+            " tallyd serve --help.",
+        ),
+        (("erase", "circle", "x"), "'x' cannot be PERSON: write a whole number, such as 102."),
+        ((*INIT, "--scale", "x"), "'x' cannot be --scale: write a whole number, such as 102."),
+        (
+            ("init", "\udcff"),
+            "There are letters in this command that cannot be read: type it again.",
+        ),
+    ],
+)
+def test_command_line_that_cannot_be_read_is_told_in_one_sentence(
+    arguments: tuple[str, ...], sentence: str, capsys: Shown
+) -> None:
+    """With status 2, on standard error, and without jargon."""
+    status = run_tallyd(arguments)
+    assert (status, *capsys.readouterr()) == (2, "", f"{sentence}\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--name", ""), "--name is empty: write what your circle is called."),
+        (("--name", "x" * 201), "--name is longer than 200 letters."),
+        (("--name", "a\nb"), "--name has characters that do not print."),
+        (("--address", ""), "--address cannot be '': write a host such as circle.example."),
+        (
+            ("--address", "http://circle.example"),
+            "--address cannot be 'http://circle.example': write a host such as circle.example.",
+        ),
+        (
+            ("--credit-limit", "abc"),
+            "--credit-limit cannot be taken: 'abc' is not an amount in tokens; write for example"
+            " 1.5.",
+        ),
+        (("--credit-limit", "200"), "--credit-limit is more than --credit-limit-max."),
+        (("--starter", "501"), "--starter is more than --ceiling."),
+        (("--committee", "0"), "--committee has to be a number from 1 to 16."),
+        (("--device-wait-days", "-1"), "--device-wait-days has to be a number from 0 to 90."),
+        (
+            ("--unit", ""),
+            "The unit cannot be taken: '' cannot be the name of a unit; write 1 to 40 bytes of"
+            " printable text without digits.",
+        ),
+    ],
+)
+def test_circle_that_cannot_be_made_is_told_in_one_sentence(
+    options: tuple[str, ...], sentence: str, tmp_path: Path
+) -> None:
+    """And nothing is left behind, so that the next attempt works."""
+    finished = _run("init", str(tmp_path / "circle"), *INIT[2:], *options)
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert finished.stderr == f"{sentence}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_founding_prints_is_not_among_log_lines(tmp_path: Path) -> None:
+    """It is a page to print: nothing else is on it, wherever the two streams go."""
+    finished = _run("init", str(tmp_path / "circle"), *INIT[2:])
+    assert finished.returncode == 0
+    assert finished.stderr == ""
+    assert finished.stdout.startswith("The circle is made")
+    assert max(map(len, finished.stdout.splitlines()[1:-3])) <= 80
+
+
+def test_lines_fit_a_terminal_and_keep_what_is_to_be_typed_together() -> None:
+    """Lists stay set in; addresses and commands are not taken apart."""
+    text = (
+        "Offers:\n\n  This circle may owe Exeter Circle up to 600 minutes.\n"
+        "To take that back: tallyd peer withdraw\n"
+        "Join with: tally join http://127.0.0.1:8470/join#abcde"
+    )
+    assert fit(text, 34).splitlines() == [
+        "Offers:",
+        "",
+        "  This circle may owe Exeter",
+        "  Circle up to 600 minutes.",
+        "To take that back:",
+        "tallyd peer withdraw",
+        "Join with: tally join http://127.0.0.1:8470/join#abcde",
+    ]
 
 
 def test_a_port_in_use_is_told_in_one_sentence_with_what_to_change(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ from node.circle import purge
 from node.errors import AnotherWriter, HeadMoved, HistoryLost
 from node.loading import load
 from node.mark import Mark, Marked
-from tests.circle_node import CircleNode, Home, Item, found_circle, make_member, serving
+from tests.circle_node import CircleNode, Home, Item, make_member, serving, unserved
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST = 25
@@ -44,15 +44,8 @@ def node_log() -> Iterator[list[MutableMapping[str, Any]]]:
 @pytest_asyncio.fixture
 async def home(postgres_dsn: str, tmp_path: Path) -> AsyncIterator[Home]:
     """A circle with the coordinator ann and the members mia and noa, whom no node serves yet."""
-    home = await found_circle(postgres_dsn, tmp_path / "circle")
-    try:
-        async with serving(home) as node:
-            await node.join("ann", home.founded.invitation_code)
-            await node.welcome("mia")
-            await node.welcome("noa")
+    async with unserved(postgres_dsn, tmp_path / "circle", "mia", "noa") as home:
         yield home
-    finally:
-        await home.drop()
 
 
 def payments(
@@ -493,8 +486,7 @@ async def test_verdicts_are_dropped_once_their_orders_are_over(home: Home) -> No
     async with serving(home) as node, home.database() as database:
         [order] = payments(node, 1)
         await node.submit(order)
-        node.clock.pass_(25 * 3_600_000)
-        node.forget_sessions()
+        node.later(25 * 3_600_000)
         await node.submit(*payments(node, 1))
         await purge(node.circle.pool, node.clock.wall())
         assert await database.fetchval("SELECT count(*) FROM verdicts") == 1

@@ -10,14 +10,19 @@ from client import help as helping
 from client.cli.asked import NUMBER
 from client.cli.command import Told, command
 from client.cli.event_times import TIME, write_time
+from client.cli.help_neighbours import (
+    accept_neighbour,
+    decline_neighbour,
+    is_neighbour,
+)
 from client.cli.help_promises import make_promises, tell_freed
 from client.cli.help_words import handle_of, name_of, tell_visits, view_fields
 from client.cli.parties import find_person
 from client.cli.prompts import confirm
 from client.cli.run import Run
-from client.cli.words import listed, plain, wrap
+from client.cli.words import capital, listed, plain, wrap
 from client.errors import InputRefused
-from client.help import HelpView, Somebody, Visit
+from client.help_views import HelpView, Somebody, Visit, offered
 from client.node_session import NodeSession
 
 WEEK = click.option(
@@ -44,6 +49,11 @@ async def say_yes(run: Run, number: int, who: str | None, at: datetime | None) -
     after = await accept_helper(run, session, view, helper)
     visits = visits_of(after, helper, "booked")
     told = f"{name_of(helper)} comes, {tell_visits(visits)}, and sees now where to find you."
+    if is_neighbour(helper):
+        told = (
+            f"{name_of(helper)} comes, {tell_visits(visits)}. Their circle is told now; once it has"
+            f" heard, tally ask says who it is."
+        )
     return Told(wrap(told), {"help": view_fields(after)})
 
 
@@ -55,9 +65,10 @@ def _tell_yes(view: HelpView) -> str:
         )
     if mine[0].status == "booked":
         return f"You said so before: you are expected, {tell_visits(mine)}."
+    who = capital(name_of(view.asker))
     return (
-        f"Thank you! {name_of(view.asker)} is asked whether you may come, {tell_visits(mine)};"
-        f" tally asked {view.number} tells you then where it is."
+        f"Thank you! {who} is asked whether you may come, {tell_visits(mine)}; tally asked"
+        f" {view.number} tells you then where it is."
     )
 
 
@@ -69,6 +80,8 @@ async def accept_helper(
     slip: tuple[str, str] | None = None,
 ) -> HelpView:
     """Promise a helper what is set aside for their visits, then take them."""
+    if is_neighbour(helper):
+        return await accept_neighbour(session, view, helper)
     if view.picks:
         view = await helping.pick(session, view.number, helper.person)
     held = visits_of(view, helper, "held")
@@ -96,8 +109,12 @@ async def find_offer(run: Run, view: HelpView, who: str | None) -> Somebody:
     }
     if view.picks:
         offers = [each.helper for each in view.offers or () if each.answer == "yes"]
-        found |= {each.person: each for each in offers}
+        found |= {each.person: each for each in (*offers, *offered(view))}
     if who is not None:
+        wanted_handle = who.strip().lower()
+        neighbour = next((e for e in found.values() if _is_called(e, wanted_handle)), None)
+        if neighbour is not None:
+            return neighbour
         wanted = await find_person(run, who)
         if wanted.person not in found:
             name = plain(wanted.name or wanted.handle or "")
@@ -111,6 +128,10 @@ async def find_offer(run: Run, view: HelpView, who: str | None) -> Somebody:
         raise InputRefused(f"Nobody has said yes to request {view.number} yet: see tally ask.")
     names = listed(map(handle_of, chosen))
     raise InputRefused(f"Several said yes to request {view.number}: say which one of {names}.")
+
+
+def _is_called(somebody: Somebody, written: str) -> bool:
+    return is_neighbour(somebody) and handle_of(somebody).lower() == written
 
 
 @command("no")
@@ -137,6 +158,8 @@ async def decline_helper(session: NodeSession, view: HelpView, helper: Somebody)
             f"You agreed with {name_of(helper)} already: say tally cancel {view.number} if it is"
             " not needed any more."
         )
+    if is_neighbour(helper):
+        return await decline_neighbour(session, view, helper)
     return await helping.decline(session, view.number, helper.person)
 
 

@@ -15,15 +15,17 @@ from client.cli.answer import cancel_request
 from client.cli.categories import find_category
 from client.cli.command import Told, command
 from client.cli.event_times import TIME, write_time
+from client.cli.help_neighbours import tell_referred
 from client.cli.help_promises import make_promises, tell_freed
 from client.cli.help_times import read_between, read_visit_length
-from client.cli.help_words import tell_own, tell_wanted, view_fields
+from client.cli.help_words import name_of, tell_own, tell_wanted, view_fields
 from client.cli.parties import find_person
 from client.cli.prompts import agree
 from client.cli.run import Run
 from client.cli.words import capital, plain, wrap
 from client.errors import AnswerInvalid, InputRefused, NodeRefused
-from client.help import TRAITS, HelpView, Window
+from client.help import TRAITS
+from client.help_views import HelpView, Window
 from client.node_session import NodeSession
 from ledger.amount import Unit, amount_in_words
 
@@ -51,6 +53,7 @@ _NUMBER = re.compile(r"#?([0-9]{1,15})")
 @click.option("--vetted", "vetting", metavar="LEVEL", help="Only who was checked so by the circle.")
 @click.option("--familiar", is_flag=True, help="Rather somebody who has helped you before.")
 @click.option("--pick", "picks", is_flag=True, help="You choose among those who say yes.")
+@click.option("--wider", is_flag=True, help="Neighbouring circles may be asked, too.")
 @click.option("--most", metavar="AMOUNT", help="What it may cost at most, each time.")
 @click.option("--area", metavar="TEXT", default="", help="Where about, for all who are asked.")
 @click.option("--where", "address", metavar="TEXT", default="", help="Where, for who comes.")
@@ -159,11 +162,15 @@ async def _find_asker(run: Run, who: str) -> dict[str, int]:
 
 def _tell_asked(view: HelpView, unit: Unit) -> str:
     each = " for each time" if len(view.visits) > 1 else ""
+    whom = "" if not view.phones else f" for {name_of(view.asker)}"
+    look, stop = (
+        ("tally desk", "tally desk cancel") if view.phones else ("tally ask", "tally cancel")
+    )
     lines = [
-        f"You asked for help. {tell_wanted(view)}",
+        f"You asked for help{whom}. {tell_wanted(view)}",
         f"{capital(amount_in_words(view.most, unit))} at most{each}; so much is set aside until it"
         " is done.",
-        f"We are asking who can come. How it stands: tally ask. Not needed any more: tally cancel"
+        f"We are asking who can come. How it stands: {look}. Not needed any more: {stop}"
         f" {view.number}",
     ]
     return "\n".join(wrap(line, "  ") for line in lines)
@@ -176,15 +183,17 @@ async def _show(run: Run, yes: bool) -> Told:
     lines, shown = [], []
     for found in await helping.list_help(session):
         view, told = found, []
-        if view.status == "draft" and _agrees(view, yes):
+        if view.status not in OVER and _lacks_promise(view) and _agrees(view, yes):
+            then = ": we are asking who can come." if view.status == "draft" else "."
             view = await make_promises(run, view).set_aside()
-            told.append("All that it may cost is set aside now: we are asking who can come.")
+            told.append(f"All that it may cost is set aside now{then}")
         freed, kept = await make_promises(run, view).free_over()
         told += tell_freed(freed, kept)
         if freed:
             view = await helping.read_help(session, view.number)
         if told or view.status not in OVER or _waits(view):
             lines.append(tell_own(view, unit, member.person))
+            lines += [wrap(f"  {each}", "    ") for each in tell_referred(view)]
             lines += [wrap(f"  {each}", "    ") for each in told]
             shown.append(view_fields(view))
     if not lines:
@@ -201,9 +210,18 @@ def _waits(view: HelpView) -> bool:
     )
 
 
+def _lacks_promise(view: HelpView) -> bool:
+    return any(visit.lacks_promise for visit in view.visits)
+
+
 def _agrees(view: HelpView, yes: bool) -> bool:
     question = (
         f"You began to ask for {plain(view.title)} ({view.number}), and nobody is asked yet. Set"
         " aside what it may cost, and ask now?"
     )
+    if view.status != "draft":
+        question = (
+            f"Nothing is set aside any more for {plain(view.title)} ({view.number}), for which"
+            " somebody comes. Set aside again what it may cost?"
+        )
     return yes or agree(question)

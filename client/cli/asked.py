@@ -10,9 +10,9 @@ from client.cli.help_promises import Promises, make_promises, price_at_most
 from client.cli.help_words import name_of, tell_asked, view_fields
 from client.cli.run import Run
 from client.cli.words import plain, wrap
+from client.clock import unix_ms
 from client.errors import NodeRefused
-from client.help import HelpView, Visit
-from client.member import unix_ms
+from client.help_views import HelpView, Visit
 from ledger.amount import amount_in_words
 
 NUMBER = click.IntRange(1, 2**53 - 1)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import sys
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from functools import update_wrapper
@@ -24,6 +26,26 @@ class Told:
     text: str
     fields: Mapping[str, object] = field(default_factory=dict)
     failed: bool = False
+
+
+class PlainCommand(click.Command):
+    """Its help says "1 to 12" where click writes [1<=x<=12], and N for a number."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        records = [each.get_help_record(ctx) for each in options]
+        with formatter.section("Options"):
+            formatter.write_dl([_in_plain(*record) for record in records if record])
+
+
+_BETWEEN = re.compile(r"([0-9]+)<=x<=([0-9]+)")
+_FROM = re.compile(r"x>=([0-9]+)")
+_NUMBER = re.compile(r"(INTEGER|FLOAT)( RANGE)?\b")
+
+
+def _in_plain(option: str, meaning: str) -> tuple[str, str]:
+    meaning = _FROM.sub(r"\1 or more", _BETWEEN.sub(r"\1 to \2", meaning))
+    return _NUMBER.sub("N", option), meaning
 
 
 Act = Callable[..., Coroutine[Any, Any, Told]]
@@ -49,7 +71,7 @@ def command(name: str, *, needs_member: bool = True) -> Callable[[Act], click.Co
             click.option("--circle", metavar="NAME", help="Which circle, if you are in several."),
         ):
             made = option(made)
-        return click.command(name)(made)
+        return click.command(name, cls=PlainCommand)(made)
 
     return decorate
 
@@ -73,7 +95,7 @@ def execute(act: Act, settings: Settings, given: dict[str, Any], needs_member: b
     if settings.as_json:
         click.echo(json.dumps({**told.fields, "notices": run.notices}, ensure_ascii=False))
     elif told.text:
-        click.echo(told.text)
+        _say(told.text)
     return 1 if told.failed else 0
 
 
@@ -87,7 +109,7 @@ def _fail(run: Run, error: TallystickError) -> int:
         code = getattr(error, "problem", None) or error.code
         problem = {"code": code, "detail": sentence, **_attributes(error)}
         click.echo(json.dumps({"error": problem, "notices": run.notices}, ensure_ascii=False))
-    click.echo(sentence, err=True)
+    _say(sentence, err=True)
     return 1
 
 
@@ -98,4 +120,13 @@ def _attributes(error: TallystickError) -> dict[str, object]:
 
 def _print_notices(run: Run) -> None:
     for notice in run.notices:
-        click.echo(notice, err=True)
+        _say(notice, err=True)
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """Print it; at a terminal in lines that fit."""
+    if (sys.stderr if err else sys.stdout).isatty():
+        from client.cli.words import fit
+
+        text = fit(text)
+    click.echo(text, err=err)

@@ -8,6 +8,7 @@ import click
 
 from client import care
 from client.care import Named, Safeguarders
+from client.cli.abouts import ABOUT, about_path
 from client.cli.command import Told, command
 from client.cli.parties import find_person
 from client.cli.run import Run
@@ -19,19 +20,17 @@ EMERGENCY = (
     " be reading here at this moment."
 )
 
-_PATHS = {"offer": "listings", "want": "listings", "event": "events", "help": "help"}
 _READ_BY = {
     "lead": "The safeguarding lead",
     "deputy": "The deputy of the safeguarding lead",
     "coordinators": "Coordinators",
 }
-_ABOUT = (click.Choice(list(_PATHS)), click.IntRange(1, 10**15 - 1))
 
 
 @command("concern")
 @click.argument("who", required=False)
 @click.option("--for", "text", metavar="TEXT", help="What worries you, in your own words.")
-@click.option("--about", type=_ABOUT, metavar="WHAT NUMBER", help="Such as offer 3 or help 17.")
+@click.option("--about", type=ABOUT, metavar="WHAT NUMBER", help="Such as offer 3 or help 17.")
 @click.option("--urgent", is_flag=True, help="It cannot wait until tomorrow.")
 @click.option("--by", metavar="WHO", help="The member without a device who told you.")
 async def concern(
@@ -52,20 +51,22 @@ async def concern(
     session = await (await run.member()).session()
     if who is None:
         named = await care.safeguarders(session)
-        return Told("\n".join([EMERGENCY, _tell_readers(named)]), {"safeguarding": asdict(named)})
+        how = wrap('To say it: tally concern WHO --for "what worries you"')
+        told = "\n".join([wrap(EMERGENCY), _tell_readers(named), how])
+        return Told(told, {"safeguarding": asdict(named)})
     if text is None:
         raise InputRefused('Say what worries you, in your own words: --for "...".')
     found = await find_person(run, who)
     item: dict[str, object] = {"person": found.person, "text": text, "urgent": urgent}
     if about is not None:
-        item["about"] = f"{_PATHS[about[0]]}/{about[1]}"
+        item["about"] = about_path(*about)
     if by is not None:
         item["by"] = (await find_person(run, by)).person
     raised = await care.raise_concern(session, item)
     readers = _READ_BY.get(raised.readers, "Somebody who looks after safeguarding")
     name = person(found.handle, found.name)
     lines = [
-        EMERGENCY,
+        wrap(EMERGENCY),
         wrap(
             f"Thank you for saying so. {readers} will read it, and nobody else; {name} is not told"
             f" that you did. If you speak about it again, its number is {raised.number}."

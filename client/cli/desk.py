@@ -14,12 +14,14 @@ from client.cli.command import Told, command
 from client.cli.event_words import tell_when
 from client.cli.help_words import handle_of, name_of, tell_wanted, view_fields
 from client.cli.lazy_group import Entry, LazyGroup
+from client.cli.listing_words import REACHED
 from client.cli.parties import find_person
 from client.cli.run import Run
 from client.cli.words import person, plain, wrap
+from client.directory import ProfileView
 from client.errors import NodeRefused
-from client.help import HelpView, Somebody
 from client.help_desk import Call, Candidate
+from client.help_views import HelpView, Somebody
 from client.node_session import NodeSession
 from ledger.amount import amount_in_words
 
@@ -35,6 +37,9 @@ SECTIONS = {
         "ring": Entry(f"{_HERE}:ring", "Whom to ring about a request, the best first."),
         "why": Entry(f"{_HERE}:why", "Why somebody is not asked about a request."),
         "terms": Entry(f"{_HERE}:terms", "What an hour of help costs."),
+        "neighbours": Entry(
+            "client.cli.desk_neighbours:neighbours", "Neighbouring circles: who helps whom."
+        ),
     },
     "While you ring helpers": {
         "ask": Entry(f"{_BOOKING}:ask", "Ask somebody whom you chose."),
@@ -46,6 +51,7 @@ SECTIONS = {
         "accept": Entry(f"{_BOOKING}:accept", "Book a helper, and read it back."),
         "decline": Entry(f"{_BOOKING}:decline", "They would rather have somebody else."),
         "cancel": Entry(f"{_BOOKING}:cancel", "It is not needed; or the helper cannot come."),
+        "promise": Entry(f"{_BOOKING}:promise", "Set aside again what it may cost."),
         "done": Entry(f"{_BOOKING}:done", "It is done, and took so long."),
         "missed": Entry(f"{_BOOKING}:missed", "One of the two was not there."),
         "pay": Entry(f"{_BOOKING}:pay", "They say that it is right: the helper is paid."),
@@ -118,7 +124,7 @@ async def _tell_unanswered(session: NodeSession, view: HelpView) -> list[str]:
     told = []
     for each in waiting[:RINGS]:
         profile = await directory.profile(session, each.helper.person)
-        contact = f", {plain(profile.contact)}" if profile.contact else ""
+        contact = f", {_reached(profile)}," if profile.contact else ""
         said = "did not answer the telephone" if each.answer else "was asked, and has not answered"
         told.append(wrap(f"  {_who(each.helper)}{contact} {said}.", "    "))
     if len(waiting) > RINGS:
@@ -126,12 +132,20 @@ async def _tell_unanswered(session: NodeSession, view: HelpView) -> list[str]:
     return told
 
 
+def _reached(profile: ProfileView) -> str:
+    """A number is told as it is; what is none, with what it is for."""
+    contact = plain(profile.contact or "")
+    if profile.channel in (None, "app", "call", "sms"):
+        return contact
+    return f"{REACHED.get(profile.channel, profile.channel)} ({contact})"
+
+
 def _who(somebody: Somebody) -> str:
     return f"{name_of(somebody)} ({handle_of(somebody)})"
 
 
 def _tell_short(each: Candidate) -> str:
-    contact = f", {plain(each.contact)}" if each.contact else ""
+    contact = f", {plain(each.contact)}" if each.contact else ", no number known"
     return wrap(f"  Ring {_who(each.helper)}{contact}: for {tell_when(each.begins)}.", "    ")
 
 
@@ -150,6 +164,10 @@ def _tell_call(call: Call) -> str:
             then = f"tally desk done {number}, or tally desk missed {number}"
         case "free":
             then = f"tally desk cancel {number} {handle_of(call.person)}"
+        case "look":
+            then = f"to call it off: tally desk cancel {number} {handle_of(call.person)}"
+        case "promise":
+            then = f"tally desk promise {number}, or tally desk cancel {number}"
         case _:
             then = f"tally desk found {number} --failed or --not-failed"
     return wrap(f"  {who}: {plain(call.words)} ({then})", "    ")
@@ -168,8 +186,8 @@ async def ring(run: Run, number: int, most: int) -> Told:
     ranked = await help_desk.read_ranking(session, number, most)
     lines = [_tell_ranked(place, each) for place, each in enumerate(ranked, 1)]
     told = "\n".join(lines) or (
-        "Nobody comes into question who was not asked yet: tally desk shows who was, and tally desk"
-        f" why {number} WHO why somebody else does not."
+        "Everybody who could come was asked already. tally desk shows who has not answered; why"
+        f" somebody else was not asked: tally desk why {number} WHO"
     )
     return Told(told, {"helpers": [_candidate_fields(each) for each in ranked]})
 
@@ -194,7 +212,7 @@ async def why(run: Run, number: int, who: str) -> Told:
     told = (
         f"{name}: {' '.join(map(plain, reasons))}"
         if reasons
-        else f"{name} comes into question: ring them, or say tally desk ask {number} {who}."
+        else f"{name} could come, and was not asked yet. To ask them: tally desk ask {number} {who}"
     )
     return Told(wrap(told, "  "), {"person": found.person, "why": list(reasons)})
 

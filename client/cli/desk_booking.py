@@ -29,7 +29,8 @@ from client.cli.parties import find_person
 from client.cli.run import Run
 from client.cli.words import person, plain, wrap
 from client.errors import InputRefused, NodeRefused
-from client.help import HelpView, Side, Somebody
+from client.help import Side
+from client.help_views import HelpView, Somebody
 from client.node_session import NodeSession
 from client.views import Person
 from ledger.amount import amount_in_words
@@ -202,6 +203,20 @@ async def _leave(
     then = "there for the next" if is_wanted else "handed back"
     told = f"What was set aside for {name} is {then}."
     return Told(wrap(told), {"help": view.number, "left": [each.number for each in left]})
+
+
+@command("promise")
+@_N
+@_SLIP
+async def promise(run: Run, number: int, slip: tuple[str, str] | None) -> Told:
+    """Set aside again what request N of somebody without a device may cost."""
+    session = await (await run.member()).session()
+    view = await _read_theirs(session, number)
+    if not any(visit.lacks_promise for visit in view.visits):
+        raise InputRefused(f"What request {number} may cost is set aside.")
+    after = await make_promises(run, view, slip).set_aside()
+    told = f"What request {number} may cost is set aside again, for {name_of(view.asker)}."
+    return Told(wrap(told), {"help": view_fields(after)})
 
 
 @command("done")

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from client.cli.prompts import confirm
 from client.cli.words import moment, plain
+from client.clock import unix_ms
 from client.errors import InputRefused
-from client.member import unix_ms
 from client.views import DeviceView
 
 _STATUS = {"active": "in use", "frozen": "reported lost", "revoked": "ended"}

@@ -18,8 +18,8 @@ from client.cli.lazy_group import Entry, LazyGroup
 from client.cli.new_device import read_enrolment
 from client.cli.run import Run
 from client.cli.words import moment, plain
+from client.clock import unix_ms
 from client.drafts import Draft
-from client.member import unix_ms
 from client.records import KEY_BYTES
 from client.views import DeviceView
 from ledger import keys

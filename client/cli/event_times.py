@@ -10,8 +10,8 @@ import click
 
 from client.calendar import OccurrenceView
 from client.cli.event_words import tell_when
+from client.clock import unix_ms
 from client.errors import InputRefused
-from client.member import unix_ms
 
 TIME = click.DateTime(["%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"])
 """A day and a time on the clock, such as "2026-12-05 10:00"."""

@@ -119,20 +119,16 @@ def tell_answers(answers: Sequence[AnswerView]) -> list[str]:
     """Who comes, waits and cannot."""
     lines = []
     for answer, heading in (("yes", "Coming"), ("waiting", "Waiting"), ("no", "Not coming")):
-        names = [
-            " ".join(
-                [plain(each.name or FORMER_MEMBER)]
-                + [
-                    f"({fact})"
-                    for fact in _tell_brought(each.guests, each.lift_offered, each.lift_wanted)
-                ]
-            )
-            for each in answers
-            if each.answer == answer
-        ]
+        names = [_tell_guest(each) for each in answers if each.answer == answer]
         if names:
             lines.append(wrap(f"{heading}: {listed(names)}", "  "))
     return lines
+
+
+def _tell_guest(each: AnswerView) -> str:
+    brought = _tell_brought(each.guests, each.lift_offered, each.lift_wanted)
+    more = f" ({', '.join(brought)})" if brought else ""
+    return f"{plain(each.name or FORMER_MEMBER)}{more}"
 
 
 def occurrence_fields(each: OccurrenceView) -> dict[str, object]:

@@ -25,6 +25,7 @@ from client.cli.lazy_group import Entry, LazyGroup
 from client.cli.parties import find_person
 from client.cli.run import Run
 from client.cli.words import listed, plain, wrap
+from client.clock import unix_ms
 from client.errors import NodeRefused
 
 _HERE = "client.cli.events"
@@ -57,7 +58,16 @@ def _days(function: Any) -> Any:
     return function
 
 
-@click.group("events", cls=LazyGroup, sections=SECTIONS, invoke_without_command=True)
+class _Events(LazyGroup):
+    """A number alone is an event's: it is shown."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, ["show", *args] if args and args[0].isdigit() else args)
+
+
+@click.group("events", cls=_Events, sections=SECTIONS, invoke_without_command=True)
 @_days
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
@@ -91,7 +101,7 @@ async def show_days(run: Run, week: bool, since: datetime | None, until: datetim
     First whatever happened to events that you answered to.
     """
     if week:
-        first = since or datetime.now().astimezone()
+        first = since or datetime.fromtimestamp(unix_ms() / 1000)
         since = first - timedelta(days=first.weekday())
         until = since + timedelta(days=6)
     named = {"from": since, "to": until}

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from client import help as helping
+from client.cli.help_words import tell_promising
 from client.cli.run import Run
 from client.cli.words import day, person, plain
+from client.clock import unix_ms
 from client.drafts import Draft
 from client.errors import AnswerInvalid, InputRefused, NodeRefused
-from client.help import SILENCE_MS, HelpView, Visit
-from client.member import unix_ms
+from client.help import SILENCE_MS
+from client.help_views import HelpView, Visit
 from client.receipts import Proved
 from client.views import HoldView
 from ledger.orders import Act, Assign, Claim, Hold, Object, Release, Settle, kind_of
@@ -45,37 +47,47 @@ class Promises:
     slips: Iterator[tuple[str, str]] = field(repr=False)
 
     async def _order(self, act: Act, account: int, *, reason: str | None = None) -> Proved:
+        text = f"{plain(self.view.title)} (help {self.view.number})"
+        draft = await self.entitled(Draft(act, account, text), reason=reason)
+        return await (await self.run.member()).order(draft)
+
+    async def entitled(self, draft: Draft, *, reason: str | None = None) -> Draft:
         """By one's own right, a mandate, a slip, or as the coordinator whose say was agreed.
 
         Raises InputRefused for who has none of these.
         """
-        member = await self.run.member()
+        member, account = await self.run.member(), draft.account
         me = await member.me()
-        text = f"{plain(self.view.title)} (help {self.view.number})"
         if any(each.number == account for each in me.accounts):
-            return await member.order(Draft(act, account, text))
+            return draft
         for mandate in me.mandates:
             usable = mandate.account == account and not mandate.given
-            if usable and kind_of(act) in mandate.scope:
-                return await member.order(Draft(act, account, text, mandate=mandate.index))
+            if usable and kind_of(draft.act) in mandate.scope:
+                return replace(draft, mandate=mandate.index)
         whose = self.run.names.account_itself(account)
         if "coordinator" not in me.offices:
             raise InputRefused(f"You were not allowed to do this with {whose}.")
         if (await (await member.session()).account(account)).deviceless:
-            return await member.order(Draft(act, account, text, slip=next(self.slips)))
+            return replace(draft, slip=next(self.slips))
         if reason is None:
             raise InputRefused(f"Only who has {whose} can do this, at a device of their own.")
-        return await member.order(Draft(act, account, f"{text}: {reason}"))
+        return replace(draft, text=f"{draft.text}: {reason}")
 
     async def set_aside(self) -> HelpView:
-        """Set aside what each visit may cost, and open the request; goes on where it was left."""
+        """Set aside what each visit may cost, and open the request; goes on where it was left.
+
+        What somebody comes to is promised to them anew.
+        """
         session = await (await self.run.member()).session()
         view = self.view
         for visit in view.visits:
-            if visit.hold is not None:
+            if not visit.lacks_promise:
                 continue
             entry = view.loose[0] if view.loose else await self._hold(visit)
             view = await helping.promise(session, view.number, [entry])
+        named = [each for each in view.visits if each.status == "booked" and each.promised]
+        unnamed = [each for each in named if each.payee is None and each.neighbour is None]
+        await replace(self, view=view).assign(unnamed)
         return view
 
     async def _hold(self, visit: Visit) -> int:
@@ -86,17 +98,17 @@ class Promises:
         """Promise what is set aside for these visits to their helper, before they are accepted."""
         window = () if self.view.phones else (SILENCE_MS,)
         for visit in visits:
-            hold, account = _hold_of(visit), _account_of(visit)
+            account = _account_of(visit)
             if visit.payee == account:
                 continue
             if not visit.promised:
                 raise InputRefused(
-                    f"Nothing is set aside any more for request {self.view.number}: cancel it with"
-                    f" tally cancel {self.view.number}, and ask again."
+                    f"Nothing is set aside any more for request {self.view.number}: say"
+                    f" {tell_promising(self.view)} first."
                 )
             if visit.payee is not None:
                 raise await self._still_for(visit, visit.payee)
-            await self._order(Assign(hold, (account,), window), self.view.account)
+            await self._order(Assign(_hold_of(visit), (account,), window), self.view.account)
 
     async def _still_for(self, visit: Visit, payee: int) -> InputRefused:
         """The promise names somebody who left while it was being made."""
@@ -136,7 +148,7 @@ class Promises:
 
     async def free_loose(self) -> int:
         """Free what was set aside for a draft and never named to it."""
-        first = next((visit for visit in self.view.visits if visit.hold is None), None)
+        first = next((visit for visit in self.view.visits if visit.lacks_promise), None)
         if first is None or not self.view.loose:
             return 0
         session = await (await self.run.member()).session()
@@ -202,9 +214,8 @@ def _payee_of(visit: Visit) -> int:
 
 
 def _is_off(visit: Visit) -> bool:
-    return visit.status in ("cancelled", "dropped") or (
-        visit.status == "missed" and visit.confirmed
-    )
+    looked_into = visit.confirmed or unix_ms() >= visit.until
+    return visit.status in ("cancelled", "dropped") or (visit.status == "missed" and looked_into)
 
 
 def tell_freed(count_freed: int, kept: list[Visit]) -> list[str]:

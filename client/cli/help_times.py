@@ -10,7 +10,8 @@ from client.cli.event_times import read_length
 from client.cli.event_words import tell_when
 from client.cli.words import listed, write_day
 from client.errors import InputRefused
-from client.help import Hours, Window
+from client.help import Hours
+from client.help_views import Window
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 VISIT_MINUTES = (15, 480)

@@ -9,8 +9,8 @@ from itertools import groupby
 
 from client.cli.event_words import tell_when
 from client.cli.help_times import tell_length, tell_window
-from client.cli.words import capital, listed, person, plain, wrap
-from client.help import Ask, HelpView, Somebody, Visit
+from client.cli.words import capital, listed, person, plain, wrap, write_day
+from client.help_views import Ask, HelpView, Somebody, Visit, offered
 from ledger.amount import Unit, amount_in_words
 
 NEEDS = {
@@ -53,19 +53,28 @@ def tell_own(view: HelpView, unit: Unit, reader: int) -> str:
 
 def tell_state(view: HelpView, unit: Unit) -> list[str]:
     """How it stands, a sentence a line."""
-    if view.status == "draft":
-        return [
-            "Nobody is asked yet, as not all that it may cost is set aside. Go on with it: tally"
-            f" ask --yes; or take it back: tally cancel {view.number}"
-        ]
     told = []
-    if view.picks and view.offers and view.status == "open":
+    if view.status == "draft":
         told.append(
-            f"{listed(name_of(each.helper) for each in view.offers)} said yes: see tally offers"
-            f" {view.number}, then tally yes {view.number} WHO."
+            "Nobody is asked, as not all that it may cost is set aside. Go on with it: tally"
+            f" ask --yes; or take it back: tally cancel {view.number}"
+        )
+        if all(visit.status == "open" for visit in view.visits):
+            return told
+    if view.status == "open" and (ready := _said_yes(view)):
+        told.append(
+            f"{listed(map(name_of, ready))} said yes: see tally offers {view.number}, then tally"
+            f" yes {view.number} WHO."
         )
     told += [_tell_run(view, run, unit) for run in _runs(view.visits)]
     return list(dict.fromkeys(told))
+
+
+def _said_yes(view: HelpView) -> list[Somebody]:
+    """Those among whom the asker chooses."""
+    if not view.picks:
+        return []
+    return [*(each.helper for each in view.offers or ()), *offered(view)]
 
 
 def _runs(visits: Sequence[Visit]) -> list[list[Visit]]:
@@ -82,7 +91,7 @@ def _tell_run(view: HelpView, run: list[Visit], unit: Unit) -> str:
     visit, number = run[0], view.number
     who, handle, when = name_of(visit.helper), handle_of(visit.helper), tell_visits(run)
     match visit.status:
-        case "open" if view.picks and view.offers:
+        case "open" if _said_yes(view):
             return "Nobody is chosen yet."
         case "open":
             return _tell_open(view, run)
@@ -92,19 +101,39 @@ def _tell_run(view: HelpView, run: list[Visit], unit: Unit) -> str:
                 f" tally no {number} {handle}"
                 if not view.phones
                 else f"{who} can come, {when}: tally desk accept {number}"
-            )
+            ) + _tell_lacking(view, visit)
         case "booked":
-            return f"{who} comes, {when}. Afterwards: {_confirming(view)}"
-        case "done" if visit.promised:
+            lacking = _tell_lacking(view, visit)
+            reach = ""
+            if visit.neighbour is not None and visit.neighbour.reach:
+                reach = f" To reach them: {plain(visit.neighbour.reach)}."
+            return f"{who} comes, {when}.{reach} Afterwards: {_confirming(view)}{lacking}"
+        case "done" if visit.payment is not None:
+            return f"{who} came, {when}; the payment is on its way: tally payments"
+        case "done" if visit.promised or visit.neighbour is not None:
             return (
                 f"{who} says that it is done, {when}; it took {tell_length(visit.minutes)}. If"
                 f" that is right: {_confirming(view)}"
             )
         case "done" | "paid":
             thanked = "" if visit.thanks else f" A thank-you: tally thank {number} WORDS"
-            return f"{who} came, {when}, for {tell_length(visit.minutes)}; it is paid.{thanked}"
+            paid = "it is paid."
+            if visit.hold is None:
+                paid = f"it was not paid, as nothing is set aside any more: tally pay {handle}"
+            return f"{who} came, {when}, for {tell_length(visit.minutes)}; {paid}{thanked}"
         case _:
             return _tell_off(visit, when, who, unit, view.most)
+
+
+def _tell_lacking(view: HelpView, visit: Visit) -> str:
+    if not visit.lacks_promise:
+        return ""
+    return f". Nothing is set aside for it any more; first: {tell_promising(view)}"
+
+
+def tell_promising(view: HelpView) -> str:
+    """What to say to set aside again what it may cost."""
+    return f"tally desk promise {view.number}" if view.phones else "tally ask --yes"
 
 
 def _confirming(view: HelpView) -> str:
@@ -147,6 +176,8 @@ def tell_visits(visits: Sequence[Visit]) -> str:
 
 def tell_asked(view: HelpView, person_number: int) -> str:
     """A request as the helper reads it who was asked."""
+    if not view.account and view.asks_for is None:
+        return _tell_former(view)
     lines = [tell_wanted(view)]
     if view.words:
         lines.append(plain(view.words))
@@ -160,6 +191,17 @@ def tell_asked(view: HelpView, person_number: int) -> str:
         wrap(f"  {line}" if place else line, "    " if place else "  ")
         for place, line in enumerate(lines)
     )
+
+
+def _tell_former(view: HelpView) -> str:
+    """One that does not concern them any more."""
+    day = view.own.begins if view.own else None
+    when = f", {day:%A} {write_day(day.date())}" if day else ""
+    said = "It is settled; nothing more is needed."
+    if view.own is not None and view.own.answer == "no":
+        said = "You said no."
+    asked = f"You were asked for help with {plain(view.category)}{when}."
+    return wrap(f"{view.number}. {asked} {said}", "  ")
 
 
 def _tell_answer(view: HelpView) -> list[str]:
@@ -196,15 +238,19 @@ def _tell_mine(view: HelpView, run: list[Visit]) -> list[str]:
     when, who = tell_visits(run), name_of(view.asker)
     match visit.status:
         case "held":
-            return [f"You said yes for {when}. {who} is asked whether you may come."]
+            return [f"You said yes for {when}. {capital(who)} is asked whether you may come."]
         case "booked":
-            reach = [f"You reach them so: {plain(view.reach)}."] if view.reach else []
+            reach = [f"To reach them: {plain(view.reach)}."] if view.reach else []
             place = [f"Where exactly: {plain(view.address)}."] if view.address else []
             note = [f"They say: {plain(view.private)}"] if view.private else []
             then = f"Afterwards: tally done {number}. If you cannot come: tally cancel {number}"
             return [f"{who} expects you, {when}.", *place, *reach, *note, then]
-        case "done" if visit.promised:
+        case "done" if visit.promised or view.asks_for is not None:
             return [f"You came, {when}, for {tell_length(visit.minutes)}; not paid yet."]
+        case "done" if visit.hold is None:
+            length = tell_length(visit.minutes)
+            unpaid = f"it was not paid, as nothing is set aside any more: speak to {who}."
+            return [f"You came, {when}, for {length}; {unpaid}"]
         case "done" | "paid":
             thanks = [f"They thank you: {plain(visit.thanks)}"] if visit.thanks else []
             return [f"You came, {when}, for {tell_length(visit.minutes)}; it is paid.", *thanks]

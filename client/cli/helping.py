@@ -125,7 +125,12 @@ def _fields(helper: HelperView) -> dict[str, Any]:
 def _tell(helper: HelperView | None, name: str | None) -> str:
     who, does, can = ("You", "help", "are") if name is None else (name, "helps", "is")
     if helper is None:
-        return f"{who} {'have' if name is None else 'has'} not said yet what to help with."
+        has = "have" if name is None else "has"
+        whose = "" if name is None else " --as WHO"
+        return (
+            f"{who} {has} not said yet what to help with. For instance:\n"
+            f'  tally helping{whose} --with garden --hours "Mon 9-12"'
+        )
     lines = [
         f"{who} {does} with {listed(map(plain, helper.skills))}, at most"
         f" {tell_length(helper.weekly)} a week, up to {tell_distance(helper.reach)} away.",

@@ -7,14 +7,10 @@ from client.cli.words import moment, plain, wrap
 from client.messages import HoursView, MessageView, NoticeView, ThreadView
 from client.ring_list import ErrandView
 
-ABOUTS = {"offer": "listings", "want": "listings", "event": "events", "help": "help"}
-"""What can be written about, and where that is in the API."""
-
 
 def tell_notice(notice: NoticeView) -> str:
     """What the circle told."""
-    urgent = "Urgent: " if notice.urgent else ""
-    return wrap(f"{moment(notice.made)}: {urgent}{plain(notice.words)}", "  ")
+    return wrap(f"{moment(notice.made)}: {plain(notice.words)}", "  ")
 
 
 def tell_about(thread: ThreadView) -> str:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 import click
 
 from client import messages
-from client.cli.amounts import NUMBER
+from client.cli.abouts import ABOUT, about_path
 from client.cli.command import Told, command
 from client.cli.lazy_group import Entry, LazyGroup
-from client.cli.message_words import ABOUTS, tell_about, tell_message, tell_notice, tell_thread
+from client.cli.message_words import tell_about, tell_message, tell_notice, tell_thread
 from client.cli.parties import find_person
 from client.cli.run import Run
 from client.cli.words import person, plain
@@ -29,14 +28,12 @@ SECTIONS = {
         "notices": Entry(f"{_HERE}:notices", "What the circle told you lately."),
         "with": Entry(f"{_HERE}:with_", "What you and somebody wrote to each other."),
         "to": Entry(f"{_HERE}:to", "Write to somebody, about something."),
-        "complain": Entry(f"{_HERE}:complain", "Say what is wrong with a message."),
     },
     "For coordinators": {
         "ring": Entry(f"{_RING}:ring", "Whom to call, and what to tell them."),
         "called": Entry(f"{_RING}:called", "Note what came of a call."),
         "letters": Entry(f"{_RING}:letters", "Save the letters to post, to print."),
         "posted": Entry(f"{_RING}:posted", "Note that a letter was posted."),
-        "complaints": Entry(f"{_RING}:complaints", "What members complain of in messages."),
     },
 }
 
@@ -115,13 +112,14 @@ async def with_(run: Run, who: str) -> Told:
 @click.argument("words")
 @click.option(
     "--about",
-    nargs=2,
-    type=(click.Choice(list(ABOUTS)), NUMBER),
+    type=ABOUT,
     metavar="WHAT NUMBER",
     help="Such as offer 12, want 7 or event 3; what you last wrote about otherwise.",
 )
 @click.option("--member", "whose", metavar="WHO", help="For somebody who told you; coordinators.")
-async def to(run: Run, who: str, words: str, about: Any, whose: str | None) -> Told:
+async def to(
+    run: Run, who: str, words: str, about: tuple[str, int] | None, whose: str | None
+) -> Told:
     """Write WORDS to WHO: messages to ben "Could you come on Friday?" --about offer 12.
 
     You can write to whoever offers or wants something, or hosts an event, and answer whoever wrote
@@ -132,20 +130,10 @@ async def to(run: Run, who: str, words: str, about: Any, whose: str | None) -> T
     name = person(other.handle, other.name)
     writer = None if whose is None else (await find_person(run, whose)).person
     if about:
-        path = f"{ABOUTS[about[0]]}/{about[1]}"
+        path = about_path(*about)
     elif writer is None and (latest := await messages.threads(session, other.person)):
         path = latest[0].about
     else:
         raise InputRefused("Say what it is about, such as --about offer 12.")
     made = await messages.write(session, other.person, path, words, writer)
     return Told(f"{name} has it, and is told.", {"message": asdict(made)})
-
-
-@command("complain")
-@click.argument("number", type=NUMBER)
-@click.argument("text")
-async def complain(run: Run, number: int, text: str) -> Told:
-    """Tell the coordinators what is wrong with a message to you; whoever wrote it is not told."""
-    made = await messages.complain(await (await run.member()).session(), number, text)
-    told = "The coordinators have it now, with your name. Whoever wrote the message is not told."
-    return Told(told, {"complaint": made})

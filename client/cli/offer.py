@@ -15,9 +15,9 @@ from client.cli.listing_words import price_in_words, tell_own
 from client.cli.parties import find_person
 from client.cli.run import Run
 from client.cli.words import day, plain, wrap
+from client.clock import unix_ms
 from client.directory import ListingView, listing_fields
 from client.errors import InputRefused
-from client.member import unix_ms
 
 DAYS = click.IntRange(1, 366)
 _MEMBER = click.option(

@@ -9,6 +9,7 @@ from client.cli.answer import WEEK
 from client.cli.asked import NUMBER
 from client.cli.command import Told, command
 from client.cli.event_words import tell_when
+from client.cli.help_neighbours import pay_neighbour
 from client.cli.help_promises import Promises, make_promises, price_at_most
 from client.cli.help_times import read_taken, tell_length
 from client.cli.help_words import handle_of, name_of
@@ -16,7 +17,8 @@ from client.cli.parties import find_person
 from client.cli.run import Run
 from client.cli.words import listed, wrap
 from client.errors import InputRefused, NodeRefused
-from client.help import HelpView, Side, Visit
+from client.help import Side
+from client.help_views import HelpView, Visit
 from client.node_session import NodeSession
 from ledger.amount import amount_in_words
 
@@ -57,7 +59,12 @@ async def finish(
     who, length = name_of(view.asker), tell_length(minutes)
     if hold is None or hold.claim_window is None:
         told = f"It is noted that it took {length}. It is paid when {who} has been asked."
-        return Told(told, fields)
+        if hold is None and view.asks_for is None:
+            told = (
+                f"It is noted that it took {length}. Nothing is set aside for it any more, so it is"
+                f" for {who} to pay it directly."
+            )
+        return Told(wrap(told), fields)
     assert run.unit is not None, "a member's circle has a unit"
     if hold.claimed is None:
         await promises.claim(visit, amount)
@@ -140,7 +147,11 @@ async def confirm(
     promises = make_promises(run, view)
     if not_come:
         return await _miss(session, promises, visit)
-    return await pay(run, session, promises, visit, took)
+    paid = await pay(run, session, promises, visit, took)
+    if visit.neighbour is not None:
+        return paid
+    thanks = wrap(f'To thank them: tally thank {number} "..."')
+    return Told(f"{paid.text}\n{thanks}", paid.fields)
 
 
 def check_unpaid(view: HelpView, week: int | None, helper: int | None = None) -> None:
@@ -153,10 +164,15 @@ def check_unpaid(view: HelpView, week: int | None, helper: int | None = None) ->
         and (helper is None or visit.helper.person == helper)
         and visit.status in ("booked", "done", "paid")
     ]
-    paid = [v for v in meant if v.status == "paid" or (v.status == "done" and not v.promised)]
+    paid = [visit for visit in meant if visit.status == "paid" or _has_ended(visit)]
     if meant and len(paid) == len(meant):
         whom = listed(dict.fromkeys(name_of(visit.helper) for visit in paid))
         raise InputRefused(f"{whom} was paid for request {view.number} already.")
+
+
+def _has_ended(visit: Visit) -> bool:
+    """Whether what was set aside is gone, and the node has not said yet that it was not paid."""
+    return visit.hold is not None and not visit.promised and visit.neighbour is None
 
 
 async def say_missed(session: NodeSession, visit: Visit, who: Side) -> None:
@@ -193,6 +209,8 @@ async def pay(
     price, amount = await price_at_most(run, view, minutes)
     if visit.status == "booked" or minutes != visit.minutes:
         await _finish(session, visit, minutes)
+    if visit.neighbour is not None:
+        return await pay_neighbour(run, session, promises, visit, minutes, reason)
     if not visit.promised:
         raise InputRefused(
             f"Nothing is set aside any more for request {view.number}: pay them with tally pay"

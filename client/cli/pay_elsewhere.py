@@ -11,7 +11,7 @@ from client.cli.acting import Acting
 from client.cli.amounts import read_amount
 from client.cli.command import Told
 from client.cli.parties import own_address
-from client.cli.payment_words import tell_offer, tell_return, there
+from client.cli.payment_words import tell_offer, tell_return, tell_rounding, there
 from client.cli.prompts import confirm
 from client.cli.run import Run
 from client.cli.words import amount, listed, plain
@@ -54,7 +54,7 @@ async def pay_elsewhere(run: Run, acting: Acting, payer: str | None, asked: Aske
     member = await run.member()
     wanted = await _read(run, acting, payer, asked)
     if (earlier := run.sent_before(wanted.intent())) is not None:
-        return await _wait(member, _payment_of(earlier), asked.wait)
+        return await wait_for(member, payment_of(earlier), asked.wait)
     shown = await quote(member, wanted)
     prepared = prepare(wanted, shown)
     await _check_means(member, acting, prepared)
@@ -63,7 +63,7 @@ async def pay_elsewhere(run: Run, acting: Acting, payer: str | None, asked: Aske
         confirm("Pay this")
     await send(member, prepared, wanted.intent())
     click.echo("Sent.", err=True)
-    return await _wait(member, prepared.sent.id, asked.wait)
+    return await wait_for(member, prepared.sent.id, asked.wait)
 
 
 async def _read(run: Run, acting: Acting, payer: str | None, asked: Asked) -> Wanted:
@@ -157,19 +157,21 @@ def _offer(prepared: Prepared, unit: Unit) -> str:
         sent.circle,
         there(sent.terms.arrive, sent.unit, sent.circle),
         amount(prepared.cost, unit),
+        tell_rounding(prepared.cost, prepared.rounding, unit),
         amount(sent.most, unit) if sent.most > prepared.cost else None,
         sent.text,
     )
 
 
-def _payment_of(proved: Proved) -> bytes:
+def payment_of(proved: Proved) -> bytes:
+    """The payment that an order, whose receipt this is, set tokens aside for."""
     assert proved.order is not None, "an order's own receipt has it"
     act = proved.order.order.act
     assert isinstance(act, orders.Hold), "the intent is a payment's"
     return act.evidence[0]
 
 
-async def _wait(member: Member, payment: bytes, seconds: float) -> Told:
+async def wait_for(member: Member, payment: bytes, seconds: float) -> Told:
     """Follow a payment for a while, and say how it stands then."""
     try:
         view = await _follow(member, payment, seconds)

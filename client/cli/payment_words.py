@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from client.cli.words import amount, capital, plain
-from ledger.amount import Unit
+from ledger.amount import Unit, UnitKind
 
 _CAME_BACK = {
     "suspended": "a circle on the way takes no new payments at the moment",
@@ -28,18 +30,44 @@ def there(minor: int, unit: Unit | None, circle: str) -> str:
 
 
 def tell_offer(
-    who: str, circle: str, arrives: str, costs: str, most: str | None, text: str | None
+    who: str,
+    circle: str,
+    arrives: str,
+    costs: str,
+    rounded: str | None,
+    most: str | None,
+    text: str | None,
 ) -> str:
     """What somebody reads before they sign."""
     told = [f"You pay {who} in {plain(circle)}.", f"  {capital(arrives)} will arrive."]
-    if most is None:
-        told.append(f"  It costs you {costs}.")
-    else:
-        told.append(f"  It costs you {costs}.")
+    told.append(f"  It costs you {costs}.")
+    if rounded is not None:
+        told.append(f"  {rounded}")
+    if most is not None:
         told.append(f"  Set aside until it is there: {most}; what is left over comes back to you.")
     if text:
         told.append(f"  For: {plain(text)}")
     return "\n".join(told)
+
+
+def tell_rounding(cost: int, millionths: int, unit: Unit) -> str | None:
+    """What of ``cost`` is lost, as the circles cannot count any finer; None where nothing is."""
+    if not millionths:
+        return None
+    if millionths <= 10**6 and cost > 100:
+        return f"Less than {amount(1, unit)} of that is lost by rounding."
+    lost = Decimal(millionths).scaleb(-6)
+    return (
+        f"At the agreed rate it is worth {_exactly(cost - lost, unit)}; the other"
+        f" {_exactly(lost, unit)} are lost by rounding."
+    )
+
+
+def _exactly(minor: Decimal, unit: Unit) -> str:
+    """Two decimals more than can be paid."""
+    name = "minutes" if unit.kind is UnitKind.MINUTES else unit.plural
+    value = round(minor.scaleb(-unit.scale), unit.scale + 2).normalize()
+    return f"{value:f} {name}"
 
 
 def tell_return(reason: str | None, circle: str, who: str) -> str:

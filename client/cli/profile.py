@@ -24,6 +24,12 @@ from client.views import Person
 _SPOT = re.compile(r"(-?[0-9]{1,8}) *, *(-?[0-9]{1,8})", re.ASCII)
 _PART = click.Choice(PARTS)
 _SIDE = click.Choice([str(side) for side in SIDES])
+_CONTACTS = {
+    "email": "the email address",
+    "sms": "the number",
+    "call": "the number",
+    "letter": "the address",
+}
 
 
 @command("profile")
@@ -63,9 +69,9 @@ async def profile(run: Run, who: str | None, show: Any, hide: Any, **given: str 
         if is_change:
             raise _not_ones_own(seen.name)
         return Told(_tell(seen, own=False), {"profile": asdict(seen)})
+    changed = _changed(seen, square or "1000", given) if is_profile else {}
     wished = await change_hours(session, person, *hours)
     if is_profile:
-        changed = _changed(seen, square or "1000", given)
         changed["shown"] = sorted((set(seen.shown) | set(show)) - set(hide))
         seen = await directory.change_profile(session, person, changed)
     told = f"{_tell(seen, own=who is None)}\n{wrap(tell_hours(wished, seen.channel), '  ')}"
@@ -84,7 +90,8 @@ def _not_ones_own(name: str) -> InputRefused:
 
 
 def _changed(seen: ProfileView, side: str, given: dict[str, str | None]) -> dict[str, object]:
-    """The whole profile as it is to be."""
+    """The whole profile as it is to be. Raises InputRefused."""
+    _check_contact(seen, given["channel"], given["contact"])
     item: dict[str, object] = {
         "languages": list(seen.languages or ()),
         "about": seen.about or "",
@@ -99,6 +106,19 @@ def _changed(seen: ProfileView, side: str, given: dict[str, str | None]) -> dict
     if languages is not None:
         item["languages"] = [each.strip() for each in languages.split(",") if each.strip()]
     return item | {name: value for name, value in given.items() if value is not None}
+
+
+def _check_contact(seen: ProfileView, channel: str | None, contact: str | None) -> None:
+    """A number is no address: another way to be reached needs what belongs to it."""
+    now, then = seen.channel or "app", channel or seen.channel or "app"
+    kept = now == then or {now, then} == {"call", "sms"}
+    reached_at = contact if contact is not None else (seen.contact or "") if kept else ""
+    if channel not in (None, "app") and not reached_at:
+        raise InputRefused(f'Say {_CONTACTS[then]}, too: --channel {then} --contact "...".')
+    if then == "email" and contact and "@" not in contact:
+        raise InputRefused(
+            f"{contact[:60]!r} is no email address: write one like ann@mail.example."
+        )
 
 
 def read_spot(written: str, side: int) -> dict[str, int]:
@@ -135,7 +155,8 @@ def _tell(seen: ProfileView, *, own: bool) -> str:
         lines.append(
             f"All members see: {shown}. The rest only the coordinators see."
             if shown
-            else "Only the coordinators see this; tally profile --show about shows a part to all."
+            else "Only the coordinators see this. To let all members see a part of it, say which:"
+            " tally profile --show about"
         )
     return "\n".join(wrap(line, "  ") for line in lines)
 
@@ -167,14 +188,3 @@ async def _block(run: Run, who: str, *, on: bool) -> Told:
         else f"You and {name} may see each other in the directory again."
     )
     return Told(told, {"person": other.person, "blocked": on})
-
-
-@command("complain")
-@click.argument("number", type=int)
-@click.argument("text")
-async def complain(run: Run, number: int, text: str) -> Told:
-    """Tell the coordinators what is wrong in the directory; whoever wrote it is not told."""
-    session = await (await run.member()).session()
-    made = await directory.complain(session, number, text)
-    told = "The coordinators have it now, with your name. Whoever it is about is not told."
-    return Told(told, {"complaint": made})

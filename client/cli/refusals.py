@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 
 from client.cli.names import Names
+from client.cli.unfit import tell_unfit
 from client.cli.words import capital, listed, moment
 from client.errors import HistoryRewritten, HistoryUnproven, NodeRefused
 from ledger.amount import Unit, amount_in_words
@@ -47,6 +48,9 @@ _PLAIN = {
     "person-mismatch": "This device belongs to somebody else in the circle now.",
     "calendar-zone-unset": "The calendar does not know yet which time zone the circle is in: a"
     " coordinator says it once, with tally events zone Europe/London or the like.",
+    "place-missing": "What is near cannot be found before your profile says where you are on the"
+    " map, as coarsely as you like: tally profile --map EAST,NORTH says it in metres, as maps of"
+    " your country print them.",
     "frozen": "The circle's node only reads at the moment: your coordinator has been told why.",
     "overloaded": "The circle's node has too much to do: try again in a minute; nothing is done"
     " twice.",
@@ -60,11 +64,6 @@ _MOMENT = re.compile(r"\b[12][0-9]{12}\b")
 
 _NUMBERED = re.compile(r"(?<!no )\b([Aa]ccount|[Pp]erson) ([0-9]{1,16})\b")
 """Somebody who is there, as a node's sentence names them."""
-
-_FIELD = re.compile(r"(?:body|query|path)(?:\.([a-z_]+))?(?:\.[a-z0-9_]+)*: ")
-"""The field that a node says does not fit."""
-_LISTED = re.compile(r"; /api/[a-z0-9/-]+ lists them")
-"""Where a program finds what there is."""
 
 _PREFIXES = {
     "order-inconsistent": "That cannot be done",
@@ -85,20 +84,10 @@ def _in_plain(problem: str, detail: str, own: Collection[int], names: Names) -> 
     said = _MOMENT.sub(lambda found: moment(int(found[0])), detail)
     said = capital(_NUMBERED.sub(name, said))
     if problem == "request-invalid":
-        return _tell_unfit(said)
+        return tell_unfit(said)
     prefix = _PREFIXES.get(problem)
     reason = said.partition(": ")[2]
     return f"{prefix}: {reason}" if prefix and reason else said
-
-
-def _tell_unfit(said: str) -> str:
-    """What does not fit, without the node's name for where it stood."""
-    found = _FIELD.search(said)
-    if found is None:
-        return said
-    said = _LISTED.sub("", said)
-    what = f" ({found[1].replace('_', ' ')})" if found[1] else ""
-    return f"That cannot be taken as it is{what}: {said[found.end() :]}"
 
 
 def _number(attributes: _Attributes, name: str) -> int | None:

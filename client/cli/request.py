@@ -13,8 +13,9 @@ from client.cli.command import Told, command
 from client.cli.parties import own_account
 from client.cli.run import Run
 from client.cli.words import DAY_MS, day, plain, wrap
+from client.clock import unix_ms
 from client.limits import check_text
-from client.member import Member, unix_ms
+from client.member import Member
 from client.records import SALT_BYTES, Memo
 from client.views import RequestView
 from ledger import keys

@@ -105,7 +105,9 @@ class Run:
             resent = await member.resend()
         except NodeUnreachable:
             waiting = len(member.journal.unanswered())
-            self.notices.append(f"{waiting} of your orders still wait for a connection.")
+            self.notices.append(
+                f"What you asked for before still waits for a connection ({waiting} in all)."
+            )
             raise
         if resent:
             # Names only adorn what is told; a device that ended itself is told no more of them.

@@ -15,9 +15,9 @@ from client.cli.days import DAY, end_of_day
 from client.cli.parties import Party, find_party, own_account
 from client.cli.run import Run
 from client.cli.words import DAY_MS, capital, day, listed, person, plain, wrap
+from client.clock import unix_ms
 from client.drafts import Draft
 from client.errors import InputRefused
-from client.member import unix_ms
 from client.views import HoldView
 from ledger.amount import Unit, amount_in_words
 from ledger.orders import Assign, Claim, Hold, Object, Release, Settle

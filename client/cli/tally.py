@@ -32,7 +32,6 @@ SECTIONS = {
         "want": Entry("client.cli.offer:want", "Say what help or thing you want."),
         "offers": Entry("client.cli.offer:offers", "What you offer and want; keep or end it."),
         "profile": Entry("client.cli.profile:profile", "What you tell the others of yourself."),
-        "complain": Entry("client.cli.profile:complain", "Say what is wrong with an offer."),
         "block": Entry("client.cli.profile:block", "Hide yourself and somebody from each other."),
         "unblock": Entry("client.cli.profile:unblock", "Take that back."),
     },
@@ -46,6 +45,7 @@ SECTIONS = {
         "confirm": Entry("client.cli.outcome:confirm", "They came: they are paid for the time."),
         "thank": Entry("client.cli.outcome:thank", "Thank who came, in a few words."),
         "cancel": Entry("client.cli.answer:cancel", "It is not needed; or you cannot come."),
+        "widen": Entry("client.cli.help_neighbours:widen", "Let neighbouring circles help, too."),
         "desk": Entry("client.cli.desk:desk", "The telephone desk, for coordinators."),
     },
     "Promises": {
@@ -67,7 +67,8 @@ SECTIONS = {
             "client.cli.officer.ring:announce", "Tell all members something; coordinators."
         ),
     },
-    "If you are worried": {
+    "If something is wrong": {
+        "complain": Entry("client.cli.complain:complain", "Say what is wrong with what others do."),
         "duty": Entry(
             "client.cli.officer.duty:duty_for_members", "Who is on duty, and how to reach them."
         ),
@@ -136,8 +137,18 @@ def _tell_usage(error: click.UsageError) -> int:
     return error.exit_code
 
 
+def _is_text(argument: str) -> bool:
+    """Whether what was typed was UTF-8: what is not comes as surrogates (PEP 383)."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in argument)
+
+
 def run_tally(arguments: Sequence[str]) -> int:
     """Run one command line and return its exit status."""
+    if not all(map(_is_text, arguments)):
+        click.echo(
+            "There are letters in this command that cannot be read: type it again.", err=True
+        )
+        return 2
     try:
         status = tally.main(list(arguments), prog_name="tally", standalone_mode=False)
     except click.UsageError as error:

@@ -37,8 +37,8 @@ def explain_usage(error: click.UsageError) -> str:
             return f"Say what to do: {command} --help lists it."
         case _ if extra := _EXTRA.search(error.message):
             return (
-                f"{command} has no use for {_shown(extra[1])}: put words that belong together in"
-                f" quotes, and see {command} --help."
+                f"{command} has no use for {_shown(extra[1])}{_only(error.ctx)}: put words that"
+                f" belong together in quotes, and see {command} --help."
             )
         case _:
             return f"{error.format_message().rstrip('.')}: see {command} --help."
@@ -52,6 +52,12 @@ def _options(context: click.Context | None) -> list[str]:
     return [name for each in _parameters(context) for name in each.opts if name.startswith("--")]
 
 
+def _only(context: click.Context | None) -> str:
+    """What it does have a use for."""
+    named = [_name(each) for each in _parameters(context) if isinstance(each, click.Argument)]
+    return f", only for {' '.join(named)}" if named else ""
+
+
 def _near(name: str, known: list[str]) -> str:
     found = get_close_matches(name, known, 1)
     return f" (did you mean {found[0]}?)" if found else ""
@@ -61,6 +67,10 @@ def _shown(text: str) -> str:
     return repr(text if len(text) <= 60 else f"{text[:60]}...")
 
 
+def _cut(text: str, letters_max: int = 60) -> str:
+    return text if len(text) <= letters_max else f"{text[:letters_max]}..."
+
+
 def _name(parameter: click.Parameter) -> str:
     if isinstance(parameter, click.Option):
         return max(parameter.opts, key=len)
@@ -68,9 +78,10 @@ def _name(parameter: click.Parameter) -> str:
 
 
 def _usage(parameter: click.Parameter) -> str:
-    """The option with what follows it, such as --reason TEXT."""
+    """The option with what follows it, such as --reason TEXT; of an argument what it is."""
     if not isinstance(parameter, click.Option):
-        return _name(parameter)
+        number = ", a number" if isinstance(parameter.type, click.types.IntParamType) else ""
+        return f"{_name(parameter).replace('|', ' or ')}{number}"
     return f"{_name(parameter)} {parameter.metavar or 'VALUE'}"
 
 
@@ -85,7 +96,7 @@ def _missing(command: str, parameter: click.Parameter) -> str:
 def _bad_value(message: str, parameter: click.Parameter) -> str:
     name = _name(parameter)
     found = _VALUE.match(message)
-    value = found[0] if found else "that"
+    value = _cut(found[0]) if found else "that"
     match parameter.type:
         case click.DateTime(formats=[shape, *_]) if "%H" in shape:
             return f'{value} is no time for {name}: write one like "2026-05-31 10:00".'
@@ -98,4 +109,4 @@ def _bad_value(message: str, parameter: click.Parameter) -> str:
         case click.IntRange() | click.types.IntParamType():
             return f"{value} cannot be {name}: write a whole number, such as 102."
         case _:
-            return f"{message.rstrip('.')} ({name})."
+            return f"{_cut(message.rstrip('.'), 160)} ({name})."

@@ -56,11 +56,12 @@ def _praise(report: Report, circle: str) -> str:
     ]
     if report.seen:
         new = report.entries - report.seen
-        added = _counted(new, "entry", "entries") if new > 0 else "nothing"
-        told.append(f"Since you last looked nothing was changed; {added} came to it.")
+        were = "was" if new == 1 else "were"
+        added = f"{_counted(new, 'line')} {were} added" if new > 0 else "nothing was added"
+        told.append(f"Since you last looked nothing was changed, and {added}.")
     told += tell_neighbours(report)
     if report.read:
-        told.append(f"All {_counted(report.read, 'entry', 'entries')} of the books were read.")
+        told.append(f"All {_counted(report.read, 'line')} of the books were read.")
     return "\n".join(told)
 
 
@@ -98,14 +99,14 @@ _FIELDS = {
     "kind": "what it was",
     "log_time": "when",
     "authority": "on whose word",
-    "order": "which order",
+    "order": "what was asked for",
     "happened_on": "the day it was about",
     "counterparty": "with whom",
 }
 
 
-def _counted(count: int, one: str, many: str | None = None) -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"
+def _counted(count: int, one: str) -> str:
+    return f"{count} {one}{'' if count == 1 else 's'}"
 
 
 def tell_finding(finding: Finding, several: bool = False) -> str:
@@ -150,7 +151,7 @@ def counting() -> Iterator[Callable[[int], None] | None]:
     def show(count: int) -> None:
         nonlocal shown
         shown = True
-        click.echo(f"\r{count} entries read", err=True, nl=False)
+        click.echo(f"\r{count} lines read", err=True, nl=False)
 
     try:
         yield show

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Iterable
@@ -20,6 +21,13 @@ SYSTEM_ACCOUNTS = {
     SUSPENSE: "the suspense account",
 }
 """The circle's own accounts, in words."""
+
+_COMMAND = re.compile(
+    r"\btallyd?(?: (?:desk|devices|duty|events|messages|officer|peer))*(?: [a-z-]+)(?: [0-9]+)?"
+    r"(?: --[a-z-]+)*"
+)
+_KEPT = "\N{NO-BREAK SPACE}"
+"""Stands for a space at which no line may end."""
 
 _SPANS = (("week", 7 * DAY_MS), ("day", DAY_MS), ("hour", DAY_MS // 24), ("minute", 60_000))
 
@@ -84,8 +92,37 @@ def listed(words: Iterable[str]) -> str:
 
 
 def wrap(text: str, indent: str = "") -> str:
-    """Lines no wider than the terminal; the later ones set in by ``indent``."""
-    return textwrap.fill(text, width(), subsequent_indent=indent, break_on_hyphens=False)
+    """Lines no wider than the terminal; the later ones set in by ``indent``. A command that is to
+    be typed stays on one line."""
+    return _fill(text, "", indent)
+
+
+def _fill(text: str, first: str, later: str) -> str:
+    whole = _COMMAND.sub(lambda found: found[0].replace(" ", _KEPT), text)
+    lines = textwrap.fill(
+        whole,
+        width(),
+        initial_indent=first,
+        subsequent_indent=later,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+    return lines.replace(_KEPT, " ")
+
+
+def fit(text: str) -> str:
+    """Whatever was not wrapped yet, in lines no wider than the terminal, set in as they begin.
+
+    A line with an address and a command is to be copied, and stays whole.
+    """
+    return "\n".join(_fit_line(line) for line in text.split("\n"))
+
+
+def _fit_line(line: str) -> str:
+    if len(line) <= width() or ("://" in line and _COMMAND.search(line)):
+        return line
+    set_in = line[: len(line) - len(line.lstrip())]
+    return _fill(line.lstrip(), set_in, set_in)
 
 
 def width() -> int:

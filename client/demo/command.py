@@ -16,9 +16,9 @@ from ledger.errors import TallystickError
 def demo(once: bool, as_json: bool) -> int:
     """Play four circles on fresh nodes, to see them work.
 
-    People join, pay, buy tokens and set some aside; then circles trade with each other, over a line
-    that is cut, a node that is killed and a neighbour that lies. What must be refused is refused;
-    all of it is checked. Then the nodes stay up until Ctrl-C.
+    One lives through a fortnight: people join, ask for help, give it, and pay. Then circles trade
+    with each other, over a line that is cut, a node that is killed and a neighbour that lies. What
+    must be refused is refused; all of it is checked. Then the nodes stay up until Ctrl-C.
     """
     try:
         asyncio.run(main(once=once, as_json=as_json))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import aiohttp
 
-from client.member import unix_ms
+from client.clock import wall_ms
 from ledger.federation.agreement import link_id
 from ledger.federation.exchange import PATH, Exchange, read_exchange, sign_exchange
 from ledger.federation.message import FIRST, Statement, open_statement, sign_statement
@@ -46,7 +46,7 @@ async def _say(url: str, liar: bytes, seed: bytes, victim: bytes, statement: Sta
         liar,
         victim,
         os.urandom(NONCE_BYTES),
-        unix_ms(),
+        wall_ms(),
         sign_statement(statement, seed),
         (),
     )

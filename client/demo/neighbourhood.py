@@ -13,6 +13,9 @@ from typing import Any
 import aiohttp
 
 from client.address import Invitation
+from client.clock import wall_ms
+from client.demo.clock import StoryClock
+from client.demo.gate import Gate
 from client.demo.stage import Stage, raise_curtain
 from client.errors import DemoFailed
 from client.joining import join
@@ -80,11 +83,12 @@ AGREEMENTS = (*RING, BRANCH)
 
 @dataclass(slots=True)
 class Circle:
-    """One of the circles, served, and its members by their handles."""
+    """One of the circles, served, its members by their handles, and the clock they go by."""
 
     founding: Founding
     stage: Stage
     people: dict[str, Member] = field(default_factory=dict)
+    clock: Callable[[], int] = wall_ms
 
     @property
     def title(self) -> str:
@@ -99,8 +103,9 @@ class Circle:
     ) -> None:
         """Somebody joins with an invitation's code; their keys are in ``home``."""
         store = KeyStore(home)
-        await join(store, Invitation(self.stage.url, code), handle, name)
-        self.people[handle] = await stack.enter_async_context(open_member(store))
+        await join(store, Invitation(self.stage.url, code), handle, name, clock=self.clock)
+        opened = open_member(store, clock=self.clock)
+        self.people[handle] = await stack.enter_async_context(opened)
 
     async def enter_coordinator(
         self, stack: AsyncExitStack, home: Path, handle: str, name: str
@@ -141,18 +146,31 @@ async def raise_circle(
 
     Four databases would work too, and take a third longer.
     """
-    stage = await stack.enter_async_context(
+    database = None if first is None else first.stage.own_database
+    stage = Stage(folder / founding.domain, Gate(), database=database)
+    return await _raise(stack, founding, Circle(founding, stage))
+
+
+async def raise_rehearsal(
+    stack: AsyncExitStack, folder: Path, founding: Founding, clock: StoryClock
+) -> Circle:
+    """The same for the first circle, which goes by a clock of its own."""
+    stage = Stage(folder / founding.domain, Gate(), behind=clock.path)
+    return await _raise(stack, founding, Circle(founding, stage, clock=clock.read))
+
+
+async def _raise(stack: AsyncExitStack, founding: Founding, circle: Circle) -> Circle:
+    await stack.enter_async_context(
         raise_curtain(
-            folder / founding.domain,
+            circle.stage,
             PORT + FOUNDINGS.index(founding),
-            None if first is None else first.stage.own_database,
             f"{founding.title} Circle",
             founding.address,
             *("--schema", founding.domain.replace("-", "_")),
             *founding.options,
         )
     )
-    return Circle(founding, stage)
+    return circle
 
 
 async def invite(agreement: Agreement, one: Circle) -> str:

@@ -10,10 +10,11 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from client.demo import between, picture, story, trouble
+from client.demo import between, fortnight, picture, story, trouble
 from client.demo.between import Between
+from client.demo.clock import begin_fortnight
 from client.demo.narrator import Narrator
-from client.demo.neighbourhood import ELM_STREET, raise_circle
+from client.demo.neighbourhood import ELM_STREET, raise_rehearsal
 from client.demo.story import Story
 
 
@@ -33,9 +34,12 @@ async def main(*, once: bool, as_json: bool) -> None:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tallystick-")))
         narrator.say("Elm Street Circle: a node is starting, on a database of its own...")
-        elm_street = await raise_circle(stack, folder, ELM_STREET)
-        inside = Story(elm_street, folder, narrator)
-        await story.play(inside, stack)
+        clock = begin_fortnight(folder / "behind")
+        elm_street = await raise_rehearsal(stack, folder, ELM_STREET, clock)
+        inside = Story(elm_street, folder, narrator, clock)
+        await story.begin(inside, stack)
+        await fortnight.play(inside)
+        await story.end(inside)
         outside = Between(folder, narrator, stack, {ELM_STREET: elm_street})
         await _play_between(outside)
         entries = await _check(outside)
@@ -43,6 +47,11 @@ async def main(*, once: bool, as_json: bool) -> None:
             "entries": entries,
             "refused": inside.refused,
             "verified": inside.verified,
+            "requests_for_help": inside.asked,
+            "visits": inside.visits,
+            "minutes_helped": inside.minutes,
+            "paid_by_silence": inside.silent,
+            "moved_up_from_waiting": inside.moved_up,
             "circles": len(outside.circles),
             "payments_between_circles": outside.arrived,
             "minutes_freed_by_clearing": outside.freed,
@@ -92,6 +101,7 @@ The four circles are still here:
 {listed}
 Look around as Edith, in another terminal:
    .venv/bin/tally --home {home} statement
+   .venv/bin/tally --home {home} find bycicles
    .venv/bin/tally --home {home} verify
    .venv/bin/tally --home {home} pay gus@mill-lane 0.5
 Or as the operator of Elm Street:

@@ -18,7 +18,7 @@ from client.errors import DemoFailed
 
 START_SECONDS_MAX = 120
 STOP_SECONDS_MAX = 60
-SETTINGS = ("DATABASE_URL", "TALLYD_LISTEN", "TALLYD_PUBLIC_URL")
+SETTINGS = ("DATABASE_URL", "TALLYD_LISTEN", "TALLYD_PUBLIC_URL", "TALLYD_BEHIND")
 """Settings of an operator's own node, which the demo's circles must not take for theirs."""
 
 
@@ -27,7 +27,8 @@ class Stage:
     """A circle and its node. ``invitation`` is the first coordinator's code.
 
     ``url`` is where the node itself listens, the ``gate`` is how other circles reach it. The
-    ``database`` is where others keep their books too, or None for one that is the node's own.
+    ``database`` is where others keep their books too, or None for one that is the node's own. The
+    file ``behind`` says how far its clock is behind, if it is.
     """
 
     directory: Path
@@ -35,6 +36,7 @@ class Stage:
     invitation: str = ""
     url: str = ""
     database: str | None = None
+    behind: Path | None = None
     _process: Process | None = field(default=None, repr=False)
 
     @property
@@ -107,6 +109,8 @@ class Stage:
         own = {"TALLYD_LISTEN": self._listen, "TALLYD_PUBLIC_URL": self.gate.url}
         if self.database is not None:
             own["DATABASE_URL"] = self.database
+        if self.behind is not None:
+            own["TALLYD_BEHIND"] = str(self.behind)
         return {name: value for name, value in os.environ.items() if name not in SETTINGS} | own
 
 
@@ -136,12 +140,13 @@ async def run_tallyd(*words: str, environment: Mapping[str, str], may_fail: bool
 
 @asynccontextmanager
 async def raise_curtain(
-    directory: Path, port: int, database: str | None, name: str, address: str, *options: str
+    stage: Stage, port: int, name: str, address: str, *options: str
 ) -> AsyncIterator[Stage]:
-    """Found a circle in ``directory``, reached at ``port`` unless that is taken, and serve it
-    until the block ends. ``options`` go to ``tallyd init``. Raises DemoFailed."""
-    async with open_gate(port) as gate:
-        stage = Stage(directory, gate, database=database)
+    """Found a circle, reached at ``port`` unless that is taken, and serve it until the block ends.
+
+    ``options`` go to ``tallyd init``. Raises DemoFailed.
+    """
+    async with open_gate(port) as stage.gate:
         await stage.found(name, address, *options)
         try:
             await stage.serve()

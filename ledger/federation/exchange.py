@@ -81,9 +81,12 @@ def verify_exchange(
     Raises InvalidSignature, MalformedObject.
     """
     keys.verify(keys.EXCHANGE, body, signature, link_key)
-    if exchange[:5] != expected[:5]:
-        raise MalformedObject("exchange", "it is between others, or another one's answer")
-    if abs(exchange.at - expected.at) > CLOCKS_MS_MAX:
-        raise MalformedObject(
-            "exchange", f"its clock is {abs(exchange.at - expected.at) // 1000} seconds off ours"
-        )
+    check_said("exchange", exchange[:5] == expected[:5], exchange.at, expected.at)
+
+
+def check_said(what: str, is_ours: bool, at: int, now: int) -> None:
+    """Raise MalformedObject for what is said between others, or by a clock too far off."""
+    if not is_ours:
+        raise MalformedObject(what, "it is between others, or another one's answer")
+    if abs(at - now) > CLOCKS_MS_MAX:
+        raise MalformedObject(what, f"its clock is {abs(at - now) // 1000} seconds off ours")

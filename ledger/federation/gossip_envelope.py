@@ -95,9 +95,10 @@ class Totals(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """As in the charter: a UTF-8 name, "decimal" or "minutes", and decimals."""
+    """As in the charter: its name and plural in UTF-8, "decimal" or "minutes", and decimals."""
 
     name: bytes
+    plural: bytes
     kind: str
     scale: int
 
@@ -160,7 +161,12 @@ _BULLETIN = codec.record(
     checkpoint=binary(1, CHECKPOINT_BYTES_MAX),
     totals=codec.record(accounts=_amount, positive=_amount, granted=_amount),
     endpoint=ascii_text(1, 255),
-    unit=codec.record(name=binary(1, 40), kind=one_of("decimal", "minutes"), scale=integer(0, 9)),
+    unit=codec.record(
+        name=binary(1, 40),
+        plural=binary(1, 40),
+        kind=one_of("decimal", "minutes"),
+        scale=integer(0, 9),
+    ),
     links=array_of(_LINK, 0, LINKS_MAX),
 )
 
@@ -277,7 +283,7 @@ def parse_bulletin(body: bytes) -> Bulletin:
 def _check_bulletin(bulletin: Bulletin) -> None:
     try:
         bulletin.checkpoint.decode()
-        names = (bulletin.unit.name, *(link.unit for link in bulletin.links))
+        names = (*bulletin.unit[:2], *(link.unit for link in bulletin.links))
         if not all(is_printable(name.decode()) for name in names):
             raise MalformedObject("bulletin", "a unit's name has characters that do not print")
     except UnicodeDecodeError:

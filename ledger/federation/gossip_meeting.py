@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ledger import codec, keys
 from ledger.codec import binary, integer, one_of
 from ledger.errors import MalformedObject
-from ledger.federation.exchange import CLOCKS_MS_MAX, NONCE_BYTES
+from ledger.federation.exchange import NONCE_BYTES, check_said
 from ledger.federation.gossip_exchange import MESSAGE_BYTES_MAX
 
 PATH = "/peer/v1/gossip"
@@ -74,9 +74,4 @@ def verify_said(
     Raises InvalidSignature, MalformedObject.
     """
     keys.verify(keys.EXCHANGE, codec.encode((body, receiver)), signature, link_key)
-    if said[:3] != expected[:3]:
-        raise MalformedObject("gossip", "it is between others, or another one's answer")
-    if abs(said.at - expected.at) > CLOCKS_MS_MAX:
-        raise MalformedObject(
-            "gossip", f"its clock is {abs(said.at - expected.at) // 1000} seconds off ours"
-        )
+    check_said("gossip", said[:3] == expected[:3], said.at, expected.at)

@@ -8,6 +8,7 @@ is for the circle that counts, so that no circle on the way would refuse.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from fractions import Fraction
 from typing import NamedTuple
 
 from ledger.federation.agreement import Party, link_amount, worth_at_most
@@ -77,6 +78,15 @@ def price(path: tuple[Edge, ...], arrive: int) -> Quote | None:
         way.append((edge.end.circle, amount))
         value = worth_at_most(edge.start, amount)
     return Quote(value, tuple(reversed(way)))
+
+
+def lost_by_rounding(path: tuple[Edge, ...], cost: int, arrive: int) -> int:
+    """What of ``cost`` is more than ``arrive`` is worth at the rates: millionths of the first
+    circle's minor unit, rounded up."""
+    worth = Fraction(arrive)
+    for edge in path:
+        worth *= Fraction(edge.end.linked * edge.start.own, edge.end.own * edge.start.linked)
+    return -int(-(cost - worth) * 10**6 // 1)
 
 
 def most_that_arrives(path: tuple[Edge, ...], cost: int) -> int:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from node.api.bounds import Limit, Number
+from node.api.bounds import NEWEST, Limit, Number
 from node.api.sessions import Session
 from node.calendar.events import read_circle_zone
 from node.calendar.local_time import today, week_of, write_local
@@ -40,7 +40,6 @@ from node.people.profiles import Channel
 from node.people.standing import check_coordinator, check_reader
 
 DAYS_MAX = 62
-_NEWEST = 2**53 - 1
 _WRITE = "write the duty rota"
 
 _Days = Annotated[int, Field(ge=1, le=DAYS_MAX, description="How many days")]
@@ -199,7 +198,7 @@ async def swap_duty(state: Circle, session: Session, body: SwapItem) -> None:
 
 
 async def list_handover(
-    state: Circle, session: Session, cursor: Number = _NEWEST, limit: Limit = NOTES_SHOWN
+    state: Circle, session: Session, cursor: Number = NEWEST, limit: Limit = NOTES_SHOWN
 ) -> Handover:
     """What those on duty before wrote down, for coordinators."""
     if not session.is_coordinator:

@@ -1,9 +1,9 @@
-"""The operations of safeguarding and duty, one line each."""
+"""The operations of complaints, safeguarding and duty, one line each."""
 
 from __future__ import annotations
 
 from ledger.errors import PersonUnknown
-from node.api import care, care_duty
+from node.api import care, care_duty, complaints
 from node.errors import (
     CalendarZoneUnset,
     NoSafeguarder,
@@ -16,7 +16,7 @@ from node.errors import (
 from node.http.endpoint import Endpoint, endpoint
 
 V1 = "/api/v1"
-CARE, DUTY = ("safeguarding",), ("duty",)
+CARE, DUTY, COMPLAINTS = ("safeguarding",), ("duty",), ("complaints",)
 SUSPENSION = f"{V1}/people/{{person}}/suspension"
 CONCERN = f"{V1}/concerns/{{concern}}"
 DAY = f"{V1}/duty/days/{{day}}"
@@ -25,6 +25,27 @@ _JUDGING = (NotPermitted, PersonUnknown)
 _ROTA = (NotPermitted, CalendarZoneUnset, PersonUnknown)
 
 CARE_ENDPOINTS: tuple[Endpoint, ...] = (
+    endpoint(
+        "POST",
+        f"{V1}/complaints",
+        complaints.complain,
+        tags=COMPLAINTS,
+        raises=(NotFound, NotPermitted, PersonUnknown, RequestInvalid, TooMany),
+    ),
+    endpoint(
+        "GET",
+        f"{V1}/complaints",
+        complaints.list_complaints,
+        tags=COMPLAINTS,
+        raises=(NotYours,),
+    ),
+    endpoint(
+        "PUT",
+        f"{V1}/complaints/{{number}}",
+        complaints.settle_complaint,
+        tags=COMPLAINTS,
+        raises=(NotPermitted, NotFound),
+    ),
     endpoint("GET", f"{V1}/safeguarding", care.get_safeguarding, tags=CARE, raises=(NotPermitted,)),
     endpoint("PUT", f"{V1}/safeguarding", care.change_safeguarding, tags=CARE, raises=_JUDGING),
     endpoint(

@@ -12,7 +12,8 @@ import asyncpg
 from pydantic import Field
 
 from node.api.bounds import Limit, Number
-from node.api.help_models import HelpRequest, local_time, render_request, render_requests
+from node.api.help_models import HelpRequest
+from node.api.help_views import local_time, render_request, render_requests
 from node.api.names import PersonName, names_of_persons
 from node.api.sessions import Session
 from node.calendar.events import hold_circle_zone, read_circle_zone
@@ -26,6 +27,7 @@ from node.help.ranking import Ranked, rank
 from node.help.reasons import Reasons, tell_coordinator
 from node.help.requests import lock_request, read_ends, read_request, read_wanted
 from node.help.rules import ASKED_ANEW, find_obstacles, rank_by_hand
+from node.help.silence import SILENCE_MS
 from node.http.fields import Model
 from node.people.standing import check_coordinator
 
@@ -67,7 +69,7 @@ class Call(Model):
     contact: str | None
     request: int
     title: str
-    what: Literal["ask", "accept", "confirm", "miss", "over", "free"]
+    what: Literal["ask", "accept", "confirm", "miss", "look", "over", "free", "promise"]
     words: str
     since: int
 
@@ -215,7 +217,7 @@ async def get_desk(
         household = await read_household(connection, session.person)
         own = {row["number"] for row in rows if row["asker"] in household}
         requests = await render_requests(connection, rows, session, own)
-        calls = await connection.fetch(_CALLS, limit, state.clock())
+        calls = await connection.fetch(_CALLS, limit, state.clock(), list(household))
         names = await names_of_persons(connection, {row["person"] for row in calls})
     return Desk(
         requests=requests,
@@ -224,6 +226,9 @@ async def get_desk(
 
 
 _DAY_MS = 24 * 3600 * 1000
+_UNPAID_MS = 30 * _DAY_MS
+"""So long somebody asks why a neighbour's help is not paid: both circles then forget who it was."""
+_NEIGHBOUR = "'somebody of a neighbouring circle'"
 
 # What is set aside for a visit, and still for an account of somebody who does not come to it. Where
 # nothing is to come any more, they have a day to hand it back by themselves.
@@ -242,9 +247,12 @@ _STILL_NAMED = f"""
 """
 
 # Who is asked by a call; who phones, and has to be asked whether a helper may come, once for all
-# weeks, or whether it was done; who was not there, or says that nobody was; whom one asks whether
-# it took place, where neither of the two said so; and for whom something is still set aside though
-# they do not come, at once where it is wanted for another.
+# weeks, or whether it was done; who says nothing of what somebody of a neighbour did, as silence
+# pays nobody there; who was not there, or says that nobody was; who is to come to
+# somebody, where one of the two was suspended since; whom one asks whether it took place, where
+# neither of the two said so; for whom something is still set aside though they do not come, at once
+# where it is wanted for another; and who phones, and has nothing set aside any more for what they
+# asked for. What is about a coordinator, or their household ($3), is not for them to find out.
 _CALLS = f"""
     SELECT calls.*, contact FROM (
         SELECT helper AS person, request, title, 'ask' AS what,
@@ -253,24 +261,60 @@ _CALLS = f"""
         WHERE by_call AND answer IS NULL AND status = 'open'
         UNION ALL (
             SELECT DISTINCT ON (request, place) asker, request, title, 'accept',
-                'May ' || name || ' come for ' || title || '?', coalesce(answered, made)
+                'May ' || coalesce(name, {_NEIGHBOUR}) || ' come for ' || title || '?',
+                coalesce(answered, made)
             FROM visits JOIN help_requests ON help_requests.number = request
-                JOIN people ON people.person = helper LEFT JOIN asks USING (request, helper)
+                LEFT JOIN people ON people.person = helper LEFT JOIN asks USING (request, helper)
             WHERE visits.status = 'held' AND phones AND asker IS NOT NULL
             ORDER BY request, place, visits.week
         )
         UNION ALL
-        SELECT asker, request, title, 'confirm', title || ': did ' || name || ' come, for '
-            || visits.minutes || ' minutes?', ended
+        SELECT asker, request, title, 'confirm', title || ': did ' || coalesce(name, {_NEIGHBOUR})
+            || ' come, for ' || visits.minutes || ' minutes?', ended
         FROM visits JOIN help_requests ON help_requests.number = request
-            JOIN people ON people.person = helper
-        WHERE visits.status = 'done' AND phones AND asker IS NOT NULL
-            AND EXISTS (SELECT FROM holds WHERE index = hold)
+            LEFT JOIN people ON people.person = helper
+        WHERE visits.status = 'done' AND asker IS NOT NULL
+            AND (phones AND offer IS NULL AND EXISTS (SELECT FROM holds WHERE index = hold)
+                OR offer IS NOT NULL AND ended > $2::bigint - {_UNPAID_MS}
+                    AND (phones OR ended < $2::bigint - {SILENCE_MS}) AND NOT EXISTS (
+                        SELECT FROM transits
+                        WHERE transits.payment = visits.payment AND transits.status <> 'released'
+                    ))
+        UNION ALL
+        SELECT asker, visits.request, title, 'look', title || ': the neighbouring circle has not'
+            || ' heard yet that somebody is to come; ring it, or find another', starts
+        FROM visits JOIN help_requests ON help_requests.number = visits.request
+            JOIN referral_offers ON referral_offers.number = visits.offer
+            JOIN referrals ON referrals.number = referral
+        WHERE visits.status = 'booked' AND acked < seq AND starts > $2
+            AND starts < $2::bigint + {_DAY_MS} AND asker IS NOT NULL
+        UNION ALL
+        SELECT helper, request, title, 'look', title || ': the neighbouring circle has not paid for'
+            || ' it; ring it', ended
+        FROM visits JOIN help_requests ON help_requests.number = request
+        WHERE visits.status = 'done' AND link IS NOT NULL AND helper IS NOT NULL
+            AND ended < $2::bigint - 7 * {_DAY_MS} AND ended > $2::bigint - {_UNPAID_MS}
         UNION ALL
         SELECT coalesce(helper, asker), request, title, 'miss',
             title || ': somebody was not there; find out, and note it', ended
         FROM visits JOIN help_requests ON help_requests.number = request
         WHERE visits.status = 'missed' AND NOT confirmed AND coalesce(helper, asker) IS NOT NULL
+            AND coalesce(helper <> ALL($3::bigint[]), true)
+            AND coalesce(asker <> ALL($3), true)
+        UNION ALL (
+            SELECT DISTINCT ON (request, place) coalesce(helper, asker), request, title, 'look',
+                title || ': ' || coalesce(helpers.name, 'somebody of another circle')
+                || ' is to come to ' || coalesce(askers.name, 'somebody of another circle')
+                || ', and one of the two is left out of matching; the safeguarding lead decides',
+                suspensions.made
+            FROM visits JOIN help_requests ON help_requests.number = request
+                JOIN suspensions ON suspensions.person IN (helper, asker)
+                LEFT JOIN people AS helpers ON helpers.person = helper
+                LEFT JOIN people AS askers ON askers.person = asker
+            WHERE visits.status IN ('held', 'booked') AND starts > $2
+                AND suspensions.person <> ALL($3)
+            ORDER BY request, place, visits.week
+        )
         UNION ALL
         SELECT coalesce(helper, asker), request, title, 'over',
             title || ': did it take place? Nobody has said so', starts + visits.minutes * 60000
@@ -286,6 +330,16 @@ _CALLS = f"""
                 SELECT min(person) AS person FROM holders WHERE account = payee
             ) AS whose ON whose.person IS NOT NULL
             LEFT JOIN asks ON asks.request = named.request AND asks.helper = whose.person
+        UNION ALL
+        SELECT asker, number, title, 'promise', title || ': nothing is set aside for it any more;'
+            || ' is it still wanted?', opened
+        FROM help_requests
+        WHERE phones AND opened IS NOT NULL AND asker IS NOT NULL
+            AND status IN ('draft', 'open', 'filled') AND EXISTS (
+                SELECT FROM visits
+                WHERE request = help_requests.number AND hold IS NULL
+                    AND visits.status IN ('open', 'held', 'booked')
+            )
     ) AS calls LEFT JOIN profiles USING (person)
     ORDER BY since, request, what LIMIT $1
 """

@@ -1,8 +1,7 @@
-"""The directory as a whole: its categories, the page to print, complaints about what is in it."""
+"""The directory as a whole: its categories, and the page to print."""
 
 from __future__ import annotations
 
-from node.api.bounds import Limit, Number
 from node.api.listings import SEE
 from node.api.sessions import Session
 from node.circle import Circle
@@ -10,16 +9,7 @@ from node.connections import Reader
 from node.directory.categories import Category, drop_category, put_category, read_categories
 from node.directory.listing import Kind, Listing
 from node.directory.printed import CONTENT_POLICY, PRINTED_MAX, Section, render_directory
-from node.directory.reports import (
-    Outcome,
-    Report,
-    ReportItem,
-    add_report,
-    close_report,
-    read_reports,
-)
-from node.directory.search import Viewer, Wanted, read_listing, read_viewer, search
-from node.errors import NotYours
+from node.directory.search import Viewer, Wanted, read_viewer, search
 from node.http.fields import Model
 from node.http.reply import Reply
 from node.people.standing import check_coordinator, check_reader
@@ -27,26 +17,12 @@ from node.people.vetting import Naming
 from node.people.writing import Slug
 
 READ_AT_ONCE = 200
-_NEWEST = 2**53 - 1
 
 
 class Categories(Model):
     """The categories, in the circle's order."""
 
     categories: list[Category]
-
-
-class Received(Model):
-    """The number of a complaint, which coordinators see now."""
-
-    number: int
-
-
-class Reports(Model):
-    """Complaints, newest first; ``next`` is the cursor of what follows."""
-
-    reports: list[Report]
-    next: str | None
 
 
 async def list_categories(state: Circle, session: Session) -> Categories:
@@ -113,37 +89,3 @@ async def _read_all(connection: Reader, viewer: Viewer, wanted: Wanted, most: in
         if cursor is None:
             break
     return listings
-
-
-async def report_listing(
-    state: Circle, session: Session, listing: Number, body: ReportItem
-) -> Received:
-    """Complain of a listing to the coordinators. Whom it is about does not see it."""
-    now = state.clock()
-    async with state.pool.acquire() as connection, connection.transaction():
-        await check_reader(connection, session, SEE)
-        viewer = await read_viewer(connection, session, now)
-        seen = await read_listing(connection, viewer, listing)
-        number = await add_report(
-            connection, session, seen.id, seen.title, seen.person, body.text, now
-        )
-    return Received(number=number)
-
-
-async def list_reports(
-    state: Circle, session: Session, cursor: Number = _NEWEST, limit: Limit = 50
-) -> Reports:
-    """Complaints about listings, for coordinators, but for those about themselves."""
-    if not session.is_coordinator:
-        raise NotYours("the complaints")
-    async with state.pool.acquire() as connection:
-        reports = await read_reports(connection, session, cursor, limit)
-    following = str(reports[-1].number) if len(reports) == limit else None
-    return Reports(reports=reports, next=following)
-
-
-async def settle_report(state: Circle, session: Session, number: Number, body: Outcome) -> None:
-    """Say what came of a complaint, for coordinators."""
-    check_coordinator(session, "deal with complaints")
-    async with state.pool.acquire() as connection:
-        await close_report(connection, session, number, body.outcome, state.clock())

@@ -186,18 +186,6 @@ DIRECTORY_ENDPOINTS: tuple[Endpoint, ...] = (
         ),
     ),
     endpoint(
-        "POST",
-        f"{V1}/listings/{{listing}}/reports",
-        directory.report_listing,
-        tags=("directory",),
-        raises=(
-            NotFound,
-            NotPermitted,
-            PersonUnknown,
-            TooMany,
-        ),
-    ),
-    endpoint(
         "GET",
         f"{V1}/people/{{person}}/listings",
         listings.list_own_listings,
@@ -211,22 +199,5 @@ DIRECTORY_ENDPOINTS: tuple[Endpoint, ...] = (
         tags=("directory",),
         produces={HTML: str},
         raises=(NotPermitted,),
-    ),
-    endpoint(
-        "GET",
-        f"{V1}/reports",
-        directory.list_reports,
-        tags=("directory",),
-        raises=(NotYours,),
-    ),
-    endpoint(
-        "PUT",
-        f"{V1}/reports/{{number}}",
-        directory.settle_report,
-        tags=("directory",),
-        raises=(
-            NotPermitted,
-            NotFound,
-        ),
     ),
 )

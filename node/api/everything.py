@@ -48,7 +48,6 @@ class Everything(Model):
     rsvps: list[dict[str, Any]]
     hours: list[dict[str, Any]]
     announcements: list[dict[str, Any]]
-    message_complaints: list[dict[str, Any]]
     messages: list[dict[str, Any]]
     notices: list[dict[str, Any]]
     helper: list[dict[str, Any]]

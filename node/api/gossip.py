@@ -22,6 +22,7 @@ class UnitView(Model):
     """What a circle counts in: decimal with a scale, or minutes."""
 
     name: str
+    plural: str
     kind: str
     scale: int
 
@@ -142,7 +143,10 @@ def _view(state: Circle, circle: bytes) -> KnownCircleView:
 
 
 def _unit(said: Bulletin) -> UnitView:
-    return UnitView(name=said.unit.name.decode(), kind=said.unit.kind, scale=said.unit.scale)
+    unit = said.unit
+    return UnitView(
+        name=unit.name.decode(), plural=unit.plural.decode(), kind=unit.kind, scale=unit.scale
+    )
 
 
 def _links(said: Bulletin) -> list[LinkView]:

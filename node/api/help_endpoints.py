@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ledger.errors import PersonUnknown, TallystickError
-from node.api import desk, help_requests, helping, visits
+from node.api import desk, help_requests, helping, referrals, visits
 from node.errors import (
     CalendarZoneUnset,
     EventInvalid,
@@ -70,6 +70,21 @@ HELP_ENDPOINTS: tuple[Endpoint, ...] = (
     _on("PUT", f"{_VISIT}/missed", visits.miss_visit, NotFound, HelpOver, RequestInvalid),
     _on("PUT", f"{_VISIT}/found", visits.confirm_miss, NotPermitted, NotFound, HelpOver),
     _on("PUT", f"{_VISIT}/thanks", visits.thank_helper, NotFound, HelpOver),
+    _on("GET", f"{V1}/referral-terms", referrals.list_referral_terms),
+    _on(
+        *("PUT", f"{V1}/referral-terms/{{circle}}", referrals.change_referral_terms),
+        *(NotPermitted, NotFound, RequestInvalid),
+    ),
+    _on("PUT", f"{_REQUEST}/wider", referrals.change_wider, NotFound, HelpOver, RequestInvalid),
+    _on(
+        *("PUT", f"{_REQUEST}/neighbours/{{offer}}/accepted", referrals.accept_neighbour),
+        *(NotFound, HelpOver, HelpTaken, CalendarZoneUnset),
+    ),
+    _on(
+        *("PUT", f"{_REQUEST}/neighbours/{{offer}}/declined", referrals.decline_neighbour),
+        *(NotFound, HelpTaken),
+    ),
+    _on("PUT", f"{_VISIT}/payment", referrals.name_payment, NotFound, RequestInvalid),
     _on("GET", f"{V1}/desk", desk.get_desk, NotPermitted),
     _on("GET", f"{_REQUEST}/ranking", desk.get_ranking, NotPermitted, NotFound),
     _on(

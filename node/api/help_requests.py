@@ -13,13 +13,8 @@ from pydantic import Field
 
 from ledger.codec import AMOUNT_MAX
 from node.api.bounds import Limit, Number
-from node.api.help_models import (
-    HelpRequest,
-    HelpRequests,
-    promised_until,
-    render_request,
-    render_requests,
-)
+from node.api.help_models import HelpRequest, HelpRequests
+from node.api.help_views import NEEDY, promised_until, render_request, render_requests
 from node.api.helping import read_hour
 from node.api.sessions import Session
 from node.calendar.events import hold_circle_zone
@@ -131,7 +126,8 @@ async def promise_help(
 ) -> HelpRequest:
     """Name the entries that set tokens aside for the visits: then helpers are asked.
 
-    They may be named in parts, and again.
+    They may be named in parts, and again. Where what was set aside for a visit is so no longer,
+    another entry takes its place, also for one to which somebody comes.
     """
     now = state.clock()
     async with state.pool.acquire() as connection, connection.transaction():
@@ -149,7 +145,7 @@ async def promise_help(
 async def _bind(connection: Reader, row: asyncpg.Record, holds: list[int]) -> None:
     visits = await read_visits(connection, row["number"])
     known = {visit["hold"] for visit in visits}
-    free = [visit for visit in visits if visit["hold"] is None]
+    free = [visit for visit in visits if visit["hold"] is None and visit["status"] in NEEDY]
     fresh = [hold for hold in dict.fromkeys(holds) if hold not in known]
     if len(fresh) > len(free):
         raise RequestInvalid([f"body.holds: only {len(free)} visits need one"])
@@ -193,7 +189,7 @@ async def get_help_request(state: Circle, session: Session, request: Number) -> 
                 *(request, session.person),
             )
             if not asked:
-                raise NotFound("request for help of that number that you can see")
+                raise NotFound("request for help of that number")
         return await render_request(connection, row, session, own)
 
 

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from node.api.bounds import Limit, Number
-from node.api.directory import Received
-from node.api.notices import NEWEST
+from node.api.bounds import NEWEST, Limit, Number
 from node.api.sessions import Session
 from node.circle import Circle
 from node.connections import Reader
-from node.directory.reports import Outcome, ReportItem
-from node.errors import NotYours
 from node.http.fields import Model
-from node.people.standing import check_coordinator, check_owner
-from node.talking.message_reports import (
-    MessageReport,
-    add_message_report,
-    close_message_report,
-    read_message_reports,
-)
+from node.people.standing import check_owner
 from node.talking.messages import Message, NewMessage, write_message
 from node.talking.shown import count_new
 from node.talking.threads import Thread, count_unread, read_thread, read_threads
@@ -38,13 +28,6 @@ class Messages(Model):
     """Messages of a thread, newest first."""
 
     messages: list[Message]
-    next: str | None
-
-
-class MessageReports(Model):
-    """Complaints, newest first."""
-
-    reports: list[MessageReport]
     next: str | None
 
 
@@ -105,33 +88,3 @@ async def _check_reader(connection: Reader, session: Session, person: int | None
     reader = session.person if person is None else person
     await check_owner(connection, session, reader, READ)
     return reader
-
-
-async def report_message(
-    state: Circle, session: Session, message: Number, body: ReportItem
-) -> Received:
-    """Complain of a message to the coordinators. Whoever wrote it is not told."""
-    async with state.pool.acquire() as connection, connection.transaction():
-        number = await add_message_report(connection, session, message, body.text, state.clock())
-    return Received(number=number)
-
-
-async def list_message_reports(
-    state: Circle, session: Session, cursor: Number = NEWEST, limit: Limit = 50
-) -> MessageReports:
-    """Complaints about messages, for coordinators, but for those about themselves."""
-    if not session.is_coordinator:
-        raise NotYours("the complaints")
-    async with state.pool.acquire() as connection:
-        reports = await read_message_reports(connection, session, cursor, limit)
-    following = str(reports[-1].number) if len(reports) == limit else None
-    return MessageReports(reports=reports, next=following)
-
-
-async def settle_message_report(
-    state: Circle, session: Session, number: Number, body: Outcome
-) -> None:
-    """Say what came of a complaint about a message, for coordinators."""
-    check_coordinator(session, "deal with complaints")
-    async with state.pool.acquire() as connection:
-        await close_message_report(connection, session, number, body.outcome, state.clock())

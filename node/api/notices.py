@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from node.api.bounds import Limit, Number
+from node.api.bounds import NEWEST, Limit, Number
 from node.api.sessions import Session
 from node.circle import Circle
 from node.http.fields import Model
@@ -20,7 +20,6 @@ from node.talking.by_hand import LETTERS_MAX, Errand, Tick, read_errands, tick
 from node.talking.letters import CONTENT_POLICY, render_letters
 from node.talking.shown import NoticeItem, Wishes, put_wishes, read_wishes, show_notices
 
-NEWEST = 2**53 - 1
 RING = "see and do what is to be told by hand"
 
 

@@ -29,6 +29,7 @@ async def get_front_page(state: Circle) -> Reply:
     handles = {row["office"]: row["handles"] for row in officers}
     body = "\n".join(
         [
+            *([_REHEARSES] if state.config.behind is not None else []),
             _introduction(rules),
             _joining(rules, handles.get("coordinator", [])),
             _responsible(rules, handles),
@@ -36,6 +37,12 @@ async def get_front_page(state: Circle) -> Reply:
         ]
     )
     return Reply(render_page(rules.name.decode(), body), headers=_BRIEFLY)
+
+
+_REHEARSES = (
+    "<p><strong>This circle rehearses.</strong> Its clock is not the real one, and nothing in it is"
+    " to be relied on.</p>"
+)
 
 
 def _introduction(rules: Rules) -> str:
@@ -110,8 +117,8 @@ def _books(size: int, root: bytes, log_time: int) -> str:
     told = f"{when.day} {when:%B %Y} at {when:%H:%M} UTC"
     return (
         "<h2>The books</h2>\n"
-        f"<p>Whatever is given or received is an entry in a log that only grows: "
-        f"{size} entries so far, the newest of {told}. Entries name nobody, and anybody can check "
+        f"<p>Whatever is given or received is a line in books that only grow: "
+        f"{size} lines so far, the newest of {told}. The lines name nobody, and anybody can check "
         "that none was changed or taken away.</p>\n"
         "<details><summary>For checking</summary>\n"
         f"<p>Tree hash: <code>{base64.b64encode(root).decode()}</code></p>\n"

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime
 from node.api.bounds import Number
 from node.api.sessions import Session
 from node.circle import Circle
+from node.connections import Reader
 from node.errors import NotPermitted
+from node.help.agreed import read_agreed, tell_agreed
 from node.http.fields import Model
 from node.people.blocks import block, read_blocks, unblock
 from node.people.profiles import Profile, ProfileItem, put_profile, read_profile
@@ -25,6 +27,7 @@ from node.people.vetting import (
     read_vettings,
 )
 from node.people.writing import Slug
+from node.talking.notices import Notice, notify
 
 
 class Blocks(Model):
@@ -81,11 +84,28 @@ async def list_blocks(state: Circle, session: Session, person: Number) -> Blocks
 
 
 async def add_block(state: Circle, session: Session, person: Number, other: Number) -> None:
-    """Block somebody: neither sees what the other offers, wants or is, and neither is told."""
+    """Block somebody: neither sees what the other offers, wants or is, and neither is told.
+
+    Who blocks is reminded of what the two agreed on before.
+    """
     async with state.pool.acquire() as connection, connection.transaction():
         await check_owner(connection, session, person, "see or change whom they blocked")
         if other != person:
             await block(connection, person, other)
+            await _remind(connection, person, other, state.clock())
+
+
+async def _remind(connection: Reader, person: int, other: int, now: int) -> None:
+    """Of help that is to come between the two; that one blocked the other is not in the notice,
+    since somebody may have to read it out."""
+    agreed = await read_agreed(connection, person, now, other)
+    if agreed:
+        words = (
+            f"You agreed on this before: {tell_agreed(agreed)}. It takes place; if you would rather"
+            f" not, say tally cancel {agreed[0]['request']}."
+        )
+        about = f"help/{agreed[0]['request']}"
+        await notify(connection, person, Notice("agreed", about, words), now)
 
 
 async def drop_block(state: Circle, session: Session, person: Number, other: Number) -> None:

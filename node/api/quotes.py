@@ -36,9 +36,14 @@ class Hop(Model):
 
 
 class WayView(Model):
-    """One way, and what it costs in this circle's minor units."""
+    """One way, and what it costs in this circle's minor units.
+
+    ``rounding`` is what of that is more than what arrives is worth at the rates, in millionths of a
+    minor unit.
+    """
 
     cost: int
+    rounding: int
     hops: list[Hop]
 
 
@@ -104,7 +109,7 @@ async def get_quote(
         unit=describe_unit(there.unit),
         arrive=found,
         deadline=max(now, loaded.state.log_time) + PAYMENT_MS,
-        ways=list(map(_view, ways)),
+        ways=[_view(edges, circle, way, found) for way in ways],
     )
 
 
@@ -150,9 +155,10 @@ def describe_unit(unit: Unit | None) -> UnitDescription | None:
     )
 
 
-def _view(quote: routes.Quote) -> WayView:
+def _view(edges: Edges, payer: bytes, quote: routes.Quote, arrive: int) -> WayView:
     hops = [Hop(circle=circle.hex(), amount=amount) for circle, amount in quote.way]
-    return WayView(cost=quote.cost, hops=hops)
+    lost = routes.lost_by_rounding(_path(edges, payer, quote.way), quote.cost, arrive)
+    return WayView(cost=quote.cost, rounding=min(lost, AMOUNT_MAX), hops=hops)
 
 
 def _find_ways(

@@ -12,8 +12,9 @@ from pydantic import Field
 
 from node.api.bounds import Number
 from node.api.desk import check_apart
-from node.api.help_models import HelpRequest, render_request
+from node.api.help_models import HelpRequest
 from node.api.help_requests import check_own
+from node.api.help_views import render_request
 from node.api.names import names_of_persons
 from node.api.sessions import Session
 from node.calendar.events import hold_circle_zone
@@ -21,7 +22,7 @@ from node.calendar.time_field import LocalTime
 from node.circle import Circle
 from node.connections import Reader
 from node.errors import NotFound, RequestInvalid
-from node.help import outcomes
+from node.help import afterwards, outcomes
 from node.help.answers import pick, say_no, say_yes
 from node.help.helping import read_minute
 from node.help.requests import read_request
@@ -68,7 +69,7 @@ class Done(Model):
 class Missing(Model):
     """Which of the two was not there; left out, it is not who says so."""
 
-    who: outcomes.Side | None = None
+    who: afterwards.Side | None = None
 
 
 class Found(Model):
@@ -198,7 +199,7 @@ async def leave_visit(state: Circle, session: Session, visit: Number, body: Leav
     """Not be able to come after all. Another helper is looked for at once."""
     async with state.pool.acquire() as connection, connection.transaction():
         await _check_helper(connection, session, visit)
-        await outcomes.leave(connection, visit, body.rest, state.clock())
+        await outcomes.leave(connection, visit, body.rest, state.clock(), session.person)
 
 
 async def finish_visit(state: Circle, session: Session, visit: Number, body: Done) -> None:
@@ -207,7 +208,7 @@ async def finish_visit(state: Circle, session: Session, visit: Number, body: Don
         await _check_side(connection, session, visit, state.clock())
         zone = await hold_circle_zone(connection)
         now = state.clock()
-        await outcomes.finish(connection, visit, body.minutes, session.person, zone, now)
+        await afterwards.finish(connection, visit, body.minutes, session.person, zone, now)
 
 
 async def miss_visit(state: Circle, session: Session, visit: Number, body: Missing) -> None:
@@ -222,7 +223,7 @@ async def miss_visit(state: Circle, session: Session, visit: Number, body: Missi
         is_side = session.person in (row["helper"], row["asker"])
         if body.who is None and session.is_coordinator and not is_side:
             raise RequestInvalid(["body.who: say who was not there, the helper or the asker"])
-        await outcomes.miss(connection, visit, session.person, now, body.who)
+        await afterwards.miss(connection, visit, session.person, now, body.who)
 
 
 async def confirm_miss(state: Circle, session: Session, visit: Number, body: Found) -> None:
@@ -234,7 +235,7 @@ async def confirm_miss(state: Circle, session: Session, visit: Number, body: Fou
     async with state.pool.acquire() as connection, connection.transaction():
         row = await _read_of(connection, visit)
         await check_apart(connection, session, FIND_OUT, row["helper"], row["asker"])
-        await outcomes.confirm_miss(connection, visit, body.failed, happened=body.happened)
+        await afterwards.confirm_miss(connection, visit, body.failed, happened=body.happened)
 
 
 async def thank_helper(state: Circle, session: Session, visit: Number, body: Thanks) -> None:
@@ -242,7 +243,7 @@ async def thank_helper(state: Circle, session: Session, visit: Number, body: Tha
     now = state.clock()
     async with state.pool.acquire() as connection, connection.transaction():
         await check_own(connection, session, await _read_of(connection, visit), now)
-        await outcomes.thank(connection, visit, body.words, now)
+        await afterwards.thank(connection, visit, body.words, now)
 
 
 async def _show(connection: Reader, session: Session, request: int, *, own: bool) -> HelpRequest:
@@ -260,7 +261,7 @@ async def _read_of(connection: Reader, visit: int) -> asyncpg.Record:
         visit,
     )
     if row is None:
-        raise NotFound("visit of that number that you can see")
+        raise NotFound("visit of that number")
     return row
 
 
@@ -268,7 +269,7 @@ async def _check_helper(connection: Reader, session: Session, visit: int) -> Non
     """Raise NotFound for all but the helper and coordinators."""
     row = await _read_of(connection, visit)
     if row["helper"] != session.person and not session.is_coordinator:
-        raise NotFound("visit of that number that you can see")
+        raise NotFound("visit of that number")
 
 
 async def _check_side(connection: Reader, session: Session, visit: int, now: int) -> None:

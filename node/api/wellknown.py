@@ -11,6 +11,7 @@ from ledger.codec import to_base64url
 from ledger.note import format_vkey
 from node.api.orders import Base64, Model
 from node.circle import Circle
+from node.clock import wall_clock
 from node.http.reply import Reply
 
 SOURCE = "https://github.com/tallystick/tallystick"
@@ -85,6 +86,9 @@ class CircleDescription(Model):
     protocol_versions: list[int]
     software: Software
     source: str
+    rehearsal: int | None = Field(
+        description="by how many milliseconds the clock is behind, for this is no real circle"
+    )
 
 
 async def get_circle(state: Circle) -> CircleDescription:
@@ -124,6 +128,7 @@ async def get_circle(state: Circle) -> CircleDescription:
         protocol_versions=PROTOCOL_VERSIONS,
         software=Software(name="tallystick", version=version("tallystick")),
         source=SOURCE,
+        rehearsal=(None if state.config.behind is None else max(0, wall_clock() - state.clock())),
     )
 
 

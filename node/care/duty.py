@@ -90,8 +90,8 @@ async def alert_duty(
     now: int,
     *,
     never: frozenset[int] = frozenset(),
-) -> None:
-    """Tell whoever is on duty what cannot wait, inside the caller's transaction.
+) -> list[int]:
+    """Tell whoever is on duty what cannot wait, inside the caller's transaction; returns whom.
 
     All coordinators, if nobody is; but nobody in ``never``, because it is about them. ``about`` is
     a path below /api/v1, such as ``help/17``.
@@ -102,3 +102,4 @@ async def alert_duty(
         told = {row["person"] for row in rows} - never
     notice = Notice("duty", about, words, urgent=True, never=never)
     await notify_all(connection, sorted(told), notice, now)
+    return sorted(told)

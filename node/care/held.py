@@ -1,7 +1,7 @@
 """What is held on a person of looking after people, for the export of everything.
 
-Concerns are there for whoever raised them, and for nobody whom they are about. Of a suspension
-there is since when it is, and of earlier ones when they began and ended, and not why.
+Complaints and concerns are there for whoever made them, and for nobody whom they are about. Of a
+suspension there is since when it is, and of earlier ones when they began and ended, and not why.
 """
 
 from __future__ import annotations
@@ -14,8 +14,17 @@ Rows = list[dict[str, Any]]
 
 
 async def read_cared(connection: Reader, person: int) -> dict[str, Rows]:
-    """Concerns that they raised, whether they are suspended, their duty, their handover notes."""
+    """What they complained of and were worried about, whether they are suspended, their duty, and
+    their handover notes; bounded."""
     return {
+        "complaints": await _read(
+            connection,
+            """
+            SELECT number, about, title, body AS text, made, closed, outcome
+            FROM complaints WHERE by = $1 ORDER BY number DESC LIMIT 1000
+            """,
+            person,
+        ),
         "concerns": await _read(
             connection,
             """

@@ -8,6 +8,8 @@ from node.forgetting import forget
 DAY_MS = 24 * 3600 * 1000
 CONCERNS_KEPT_MS = 1096 * DAY_MS
 """Three years after a concern is closed, unless one of its readers wants it kept."""
+COMPLAINTS_KEPT_MS = 400 * DAY_MS
+"""After they are dealt with."""
 NOTES_KEPT_MS = 90 * DAY_MS
 """Handover notes name people, and are soon of no use."""
 DAYS_KEPT = 400
@@ -15,11 +17,19 @@ DAYS_KEPT = 400
 
 
 async def forget_care(pool: Pool, now: int) -> None:
-    """Delete concerns that are closed for long, with their notes; old handover notes and days, and
-    what was done of suspensions that are long lifted.
+    """Delete complaints and concerns that are closed for long, with their notes; old handover notes
+    and days, and what was done of suspensions that are long lifted.
 
     ``now`` is in Unix milliseconds.
     """
+    await forget(
+        pool,
+        """
+        DELETE FROM complaints WHERE number IN (
+            SELECT number FROM complaints WHERE closed < $1 ORDER BY closed LIMIT $2)
+        """,
+        now - COMPLAINTS_KEPT_MS,
+    )
     await forget(
         pool,
         """

@@ -1,4 +1,8 @@
-"""Suspensions: who is left out of matching for now. The person is not told why, and may ask."""
+"""Suspensions: who is left out of matching for now. The person is not told why, and may ask.
+
+What they agreed to before is not called off by it: whoever is on duty, and those who would read a
+concern about them, are told of the visits that are to come, and look at them by hand.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,11 @@ from pydantic import Field
 from ledger.errors import PersonUnknown
 from node.api.names import PersonName
 from node.api.sessions import Session
+from node.care.duty import alert_duty
 from node.care.safeguarding import is_carer, is_close, read_household
 from node.connections import Reader
 from node.errors import NotPermitted, NotYours
+from node.help.agreed import read_agreed, tell_agreed
 from node.http.fields import Model
 from node.people.standing import hold_person
 from node.people.writing import Prose
@@ -65,6 +71,7 @@ async def suspend(connection: Reader, session: Session, person: int, reason: str
     """
     await _check_judge(connection, session, person)
     await hold_person(connection, person)
+    is_new = not await connection.fetchval("SELECT true FROM suspensions WHERE person = $1", person)
     await connection.execute(
         """
         INSERT INTO suspensions (person, suspended_by, made, reason) VALUES ($1, $2, $3, $4)
@@ -73,7 +80,25 @@ async def suspend(connection: Reader, session: Session, person: int, reason: str
         *(person, session.person, now, reason),
     )
     await _note(connection, session, person, "suspended", reason, now)
-    await _tell(connection, session, person, "was suspended from being matched", now)
+    to_come = await _tell_to_come(connection, person, now) if is_new else ""
+    await _tell(connection, session, person, "was suspended from being matched", now, to_come)
+    if to_come:
+        never = await read_household(connection, person)
+        about = f"people/{person}/suspension"
+        await alert_duty(connection, about, to_come, now, never=never)
+
+
+async def _tell_to_come(connection: Reader, person: int, now: int) -> str:
+    """Which visits that they agreed to, or that they asked for, are to come; "" for none."""
+    rows = await read_agreed(connection, person, now)
+    if not rows:
+        return ""
+    name = await connection.fetchval("SELECT name FROM people WHERE person = $1", person)
+    return (
+        f"{name} is left out of matching, and visits were agreed before: {tell_agreed(rows)}. They"
+        " take place unless somebody calls them off: the safeguarding lead decides, and tally desk"
+        " shows them."
+    )
 
 
 async def lift(connection: Reader, session: Session, person: int, now: int) -> None:
@@ -111,7 +136,9 @@ async def _check_judge(connection: Reader, session: Session, person: int) -> Non
         )
 
 
-async def _tell(connection: Reader, session: Session, person: int, what: str, now: int) -> None:
+async def _tell(
+    connection: Reader, session: Session, person: int, what: str, now: int, to_come: str = ""
+) -> None:
     """Tell those who would read a concern about them, so that nobody does it on their own."""
     rows = await connection.fetch(
         """
@@ -122,7 +149,7 @@ async def _tell(connection: Reader, session: Session, person: int, what: str, no
         *(person, session.person),
     )
     if rows:
-        words = f"{rows[0]['name']} {what}, by {rows[0]['judge']}."
+        words = f"{rows[0]['name']} {what}, by {rows[0]['judge']}. {to_come}".rstrip()
         never = await read_household(connection, person)
         notice = Notice("suspension", f"people/{person}/suspension", words, never=never)
         await notify_all(connection, [row["reader"] for row in rows], notice, now)

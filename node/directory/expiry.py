@@ -7,14 +7,8 @@ from node.connections import Pool
 DAY_MS = 24 * 3600 * 1000
 KEPT_MS = 90 * DAY_MS
 """So long after its end a listing can be renewed; then it is deleted."""
-REPORTS_KEPT_MS = 400 * DAY_MS
-"""How long a complaint is kept that was dealt with."""
 
 
 async def forget_old(pool: Pool, now: int) -> None:
-    """Delete listings that were not renewed, and complaints that were dealt with long ago.
-
-    ``now`` is in Unix milliseconds.
-    """
+    """Delete listings that were not renewed; ``now`` is in Unix milliseconds."""
     await pool.execute("DELETE FROM listings WHERE expires < $1", now - KEPT_MS)
-    await pool.execute("DELETE FROM reports WHERE closed < $1", now - REPORTS_KEPT_MS)

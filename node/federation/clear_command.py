@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from ledger.federation.gossip_store import Store
-from node.circle import is_served, wall_clock
+from node.circle import is_served
 from node.config import Config
 from node.connections import Connection
 from node.federation.loading import read_links
@@ -27,6 +27,7 @@ from node.gossip.records import restore_store
 from node.gossip.routes import Directory
 from node.outbound import outbound
 from node.running import DIRECTORY
+from node.telling import tell
 
 ASKED_SECONDS_MAX = SECONDS_MAX + 30.0
 GONE_ROUND_SECONDS_MAX = 60.0
@@ -107,7 +108,7 @@ async def _look(config: Config, connection: Connection) -> None:
     store = await restore_store(connection, certificate.circle, ())
     async with outbound(config.address, seconds=SECONDS_MAX) as session:
         told = await ask_nearby(session, links, link_keys(store, links))
-    found = survey(gather(store, links, wall_clock(), {}, told))
+    found = survey(gather(store, links, config.make_clock().wall(), {}, told))
     _tell_found(found, await _read_names(connection, store))
 
 
@@ -125,7 +126,7 @@ def _tell_found(found: Survey, names: _Names) -> None:
         _tell_nothing()
         return
     count = len(found.cycles)
-    click.echo(f"{_count(count, 'cycle')} of debts {'goes' if count == 1 else 'go'} round:\n")
+    tell(f"{_count(count, 'cycle')} of debts {'goes' if count == 1 else 'go'} round:\n")
     for cycle in found.cycles[:SHOWN_MAX]:
         amounts = [
             proposal.amount
@@ -134,33 +135,33 @@ def _tell_found(found: Survey, names: _Names) -> None:
         ]
         _tell_cycle(cycle, amounts, names)
     if count > SHOWN_MAX:
-        click.echo(f"  And {count - SHOWN_MAX} more.\n")
-    click.echo(HEARSAY)
+        tell(f"  And {count - SHOWN_MAX} more.\n")
+    tell(HEARSAY)
 
 
 def _tell_cycle(cycle: Found, amounts: Sequence[int], names: _Names) -> None:
     unit, proposer = cycle.unit.decode(), cycle.circles[0]
-    click.echo(
+    tell(
         f"  {names.around(cycle.circles)}.\n"
         f"    {cycle.amount} {unit} of each debt could go: {cycle.freed} {unit} in all."
     )
     if proposer != names.own:
-        click.echo(f"    It is for {names.of(proposer)} to propose.\n")
+        tell(f"    It is for {names.of(proposer)} to propose.\n")
     elif amounts:
         payments = _count(len(amounts), "payment")
-        click.echo(
+        tell(
             f"    This circle would propose it: {payments} to itself, {sum(amounts)} {unit} "
             "in all.\n"
         )
     else:
-        click.echo(
+        tell(
             "    It is for this circle to propose, which leaves it: at the circles' rates so "
             "little cannot\n    go round without a remainder, or it takes too many payments.\n"
         )
 
 
 def _tell_nothing() -> None:
-    click.echo(f"There is nothing to clear: no debts go round that this node knows of.\n{HEARSAY}")
+    tell(f"There is nothing to clear: no debts go round that this node knows of.\n{HEARSAY}")
 
 
 def _count(count: int, noun: str) -> str:
@@ -172,18 +173,20 @@ def _count(count: int, noun: str) -> str:
 
 async def _clear_now(config: Config, connection: Connection) -> None:
     if not await is_served(connection, config.schema):
-        sys.exit(
+        raise click.ClickException(
             "This circle's node is not serving, and nothing can be cleared without it; start it "
             f"with: tallyd serve {config.directory}"
         )
-    click.echo("Working out which debts go round ...", err=True)
+    tell("Working out which debts go round ...", err=True)
     answer = await ask(connection, {"kind": "clear"}, ASKED_SECONDS_MAX)
     if answer is None:
-        sys.exit("The node does not answer; see how things stand later with: tallyd peer list")
+        raise click.ClickException(
+            "The node does not answer; see how things stand later with: tallyd peer list"
+        )
     try:
         begun = json.loads(answer)
     except ValueError:  # why not, in a sentence
-        sys.exit(answer)
+        raise click.ClickException(answer) from None
     _, certificate, _ = await own_identity(connection)
     store = await restore_store(connection, certificate.circle, ())
     names = await _read_names(connection, store)
@@ -198,7 +201,7 @@ async def _clear_now(config: Config, connection: Connection) -> None:
         if status == "committed":
             freed[payment["unit"]] += payment["freed"]
     for unit, amount in sorted(freed.items()) if len(begun["payments"]) > 1 else ():
-        click.echo(f"Together {amount} {unit} less are owed between circles than before.")
+        tell(f"Together {amount} {unit} less are owed between circles than before.")
     if not freed:
         sys.exit(1)
 
@@ -207,12 +210,12 @@ def _tell_idle(proposers: Sequence[bytes], names: _Names) -> None:
     """The node has nothing to propose: it is for others, or too little, or there is nothing."""
     others = [circle for circle in proposers if circle != names.own]
     if others:
-        click.echo(
+        tell(
             f"Debts go round, and {names.listed(others)} has to begin, so that none is cleared "
             "twice.\nThere the same command does it; or else it is done by itself at night."
         )
     elif proposers:
-        click.echo("Debts go round, and so little cannot be cleared: see it with --dry-run.")
+        tell("Debts go round, and so little cannot be cleared: see it with --dry-run.")
     else:
         _tell_nothing()
 
@@ -233,7 +236,7 @@ async def _wait(connection: Connection, payments: Sequence[dict[str, Any]]) -> E
         over = sum(row["status"] != "open" for row in rows)
         if over != told:
             told = over
-            click.echo(f"Payments that are done: {over} of {len(ids)}.", err=True)
+            tell(f"Payments that are done: {over} of {len(ids)}.", err=True)
         if over == len(ids) or time.monotonic() > deadline:
             return {row["payment"].hex(): (row["status"], row["reason"]) for row in rows}
         await asyncio.sleep(POLL_SECONDS)
@@ -244,16 +247,14 @@ def _tell_payment(payment: dict[str, Any], status: str, reason: str, names: _Nam
     circles = names.listed([bytes.fromhex(circle) for circle in payment["circles"]])
     match status:
         case "committed":
-            click.echo(
+            tell(
                 f"{amount} {unit} went round {circles}: {payment['freed']} {unit} of debt are gone."
             )
         case "open":
-            click.echo(
+            tell(
                 f"{amount} {unit} are still on their way round {circles}: a circle does not "
                 "answer. It ends by itself when that circle is back."
             )
         case _:
             why = BACK.get(reason, reason.rstrip("."))
-            click.echo(
-                f"{amount} {unit} did not go round {circles}: {why}. Nothing has changed by it."
-            )
+            tell(f"{amount} {unit} did not go round {circles}: {why}. Nothing has changed by it.")

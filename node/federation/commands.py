@@ -12,7 +12,6 @@ import segno
 from ledger.codec import to_base64url
 from ledger.errors import InvalidSignature
 from ledger.federation.agreement import Agreement, join_agreement, sign_agreement
-from node.circle import wall_clock
 from node.config import Config
 from node.connections import Connection
 from node.errors import PeerRefused
@@ -48,6 +47,7 @@ from node.federation.standing import (
 from node.federation.terms_commands import agree, decline, give_up, leave, propose, terms, withdraw
 from node.keyring import read_keyring
 from node.running import DIRECTORY
+from node.telling import tell
 
 
 @click.group()
@@ -59,7 +59,7 @@ def peer() -> None:
     """
 
 
-@peer.command()
+@peer.command(short_help="Make an invitation for another circle.")
 @DIRECTORY
 @click.option(
     "--unit",
@@ -89,12 +89,12 @@ def invite(directory: Path, unit: str, rate: str, qr: bool, **limits: int) -> No
             hold_max=limits["largest"],
             holds_max=1000,
         )
-        await keep_invitation(connection, code, offer, wall_clock())
+        await keep_invitation(connection, code, offer, config.make_clock().wall())
         text = str(Invitation(config.address, certificate.circle, code))
         click.echo(text)
         if qr:
             segno.make(text, error="m").terminal(compact=True)
-        click.echo(
+        tell(
             "\nSend this to the other circle's coordinator, and to nobody else. It is good for one "
             "circle, for 30 days. There: tallyd peer accept DIRECTORY INVITATION",
             err=True,
@@ -103,7 +103,7 @@ def invite(directory: Path, unit: str, rate: str, qr: bool, **limits: int) -> No
     with_circle(directory, job)
 
 
-@peer.command()
+@peer.command(short_help="Agree with another circle, on its terms.")
 @DIRECTORY
 @click.argument("what", metavar="INVITATION|NAME")
 @click.option("--rate", help=f"{RATE[0].upper()}{RATE[1:]}; for an invitation.  [default: 1:1]")
@@ -137,7 +137,7 @@ async def _accept_invitation(
     agreement = check_offer(offered.agreement, invited, offered.who.open(), asked)
     _tell_terms(agreement, certificate.circle, offered.who.title)
     if not yes and not click.confirm("Agree?"):
-        click.echo("Nothing was agreed.")
+        tell("Nothing was agreed.")
         return
     signature = sign_agreement(offered.agreement, read_keyring(config.keys).link)
     both = (signature, offered.signature)
@@ -161,7 +161,7 @@ async def _accept_invitation(
 def _tell_terms(agreement: Agreement, circle: bytes, name: str) -> None:
     ours, theirs = agreement.party(circle), agreement.other(circle)
     unit = agreement.unit.decode()
-    click.echo(
+    tell(
         f"""{name} ({theirs.origin.partition("/")[0]}) offers:
 
   The two circles count in {unit} between them.
@@ -187,9 +187,9 @@ def list_(directory: Path, as_json: bool) -> None:
             click.echo(json.dumps({"peers": [describe(each) for each in found]}))
             return
         if not found:
-            click.echo("There is no agreement yet. Make one with: tallyd peer invite")
+            tell(f"There is no agreement yet. Make one with: tallyd peer invite {directory}")
         for each in found:
-            click.echo(tell_standing(each))
+            tell(tell_standing(each))
 
     with_circle(directory, job)
 
@@ -213,7 +213,7 @@ def limits(directory: Path, name: str, they_may_owe: int) -> None:
     with_circle(directory, job)
 
 
-@peer.command()
+@peer.command(short_help="Take no new payments with NAME.")
 @DIRECTORY
 @PEER
 def suspend(directory: Path, name: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,9 +15,10 @@ from node.federation.evidence_kept import Piece, kept_evidence
 from node.federation.standing import with_circle
 from node.keyring import read_keyring
 from node.running import DIRECTORY
+from node.telling import tell
 
 
-@click.command()
+@click.command(short_help="Who signed what contradicts itself.")
 @DIRECTORY
 @click.argument("name", required=False)
 @click.option(
@@ -46,16 +46,16 @@ def evidence(directory: Path, name: str | None, out: Path | None) -> None:
     chosen = choose_pieces([piece.data for piece in about])
     about = [piece for piece in about if piece.data in chosen]
     if not about:
-        sys.exit(f"Nothing is kept here that proves anything against {name!r}.")
+        raise click.ClickException(f"Nothing is kept here that proves anything against {name!r}.")
     _write(about, out)
 
 
 def _list(found: Sequence[Piece]) -> None:
     if not found:
-        click.echo("Nothing is kept here that would prove anything against another circle.")
+        tell("Nothing is kept here that would prove anything against another circle.")
     for piece in found:
-        click.echo(tell_finding(piece.finding))
-        click.echo(f"  To write the proof into a file: tallyd peer evidence DIR {piece.name!r}")
+        tell(tell_finding(piece.finding))
+        tell(f"  To write the proof into a file: tallyd peer evidence DIR {piece.name!r}")
 
 
 def _write(about: Sequence[Piece], out: Path | None) -> None:
@@ -75,7 +75,9 @@ def _write(about: Sequence[Piece], out: Path | None) -> None:
         with path.open("x") as file:
             file.write(text)
     except FileExistsError:
-        sys.exit(f"There is a file {path} already; name another one with --out.")
+        raise click.ClickException(
+            f"There is a file {path} already; name another one with --out."
+        ) from None
     except OSError as error:
-        sys.exit(f"{path} cannot be written: {error.strerror}.")
-    click.echo(f"The proof is in {path}. Anybody can check it: tally verify-evidence {path}")
+        raise click.ClickException(f"{path} cannot be written: {error.strerror}.") from None
+    tell(f"The proof is in {path}. Anybody can check it: tally verify-evidence {path}")

@@ -40,7 +40,6 @@ from ledger.federation.message import (
     read_message,
 )
 from ledger.federation.payment import decode_header, payment_id
-from node.circle import wall_clock
 from node.config import Config
 from node.connections import Connection
 from node.federation.standing import (
@@ -54,6 +53,7 @@ from node.federation.standing import (
     with_circle,
 )
 from node.running import DIRECTORY
+from node.telling import tell
 
 DAY_MS = 24 * 3600 * 1000
 LATE_MS = DAY_MS
@@ -150,7 +150,7 @@ class History:
         return Paid(payment, sign * amount, sign * value, self.owed)
 
 
-@click.command()
+@click.command(short_help="How it came that you stand so with NAME.")
 @DIRECTORY
 @PEER
 @click.option("--last", default=50, show_default=True, type=click.IntRange(1, 10_000))
@@ -170,19 +170,19 @@ def why(directory: Path, name: str, last: int) -> None:
                 "SELECT incoming, amount, since FROM link_holds WHERE link = $1 ORDER BY since",
                 found.link.id,
             )
-        click.echo(tell_standing(found))
+        tell(tell_standing(found))
         if count > len(lines):
-            click.echo(f"  ({count - len(lines)} that came before are not shown; see --last.)")
+            tell(f"  ({count - len(lines)} that came before are not shown; see --last.)")
         for line in lines:
-            click.echo(f"  {_tell(line, booked, found, rules)}")
+            tell(f"  {_tell(line, booked, found, rules)}")
         for hold in holds:
             way = "from there" if hold["incoming"] else "to there"
             since = tell_time(hold["since"])
-            click.echo(f"  {since}: {hold['amount']} {found.unit} {way} are under way.")
+            tell(f"  {since}: {hold['amount']} {found.unit} {way} are under way.")
         for sentence in _sum_up(found, history, balance, rules):
-            click.echo(sentence)
-        if holds and wall_clock() - holds[0]["since"] > LATE_MS:
-            click.echo(_tell_away(found))
+            tell(sentence)
+        if holds and config.make_clock().wall() - holds[0]["since"] > LATE_MS:
+            tell(_tell_away(found))
 
     with_circle(directory, job)
 

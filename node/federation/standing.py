@@ -21,6 +21,7 @@ from node.errors import PeerRefused
 from node.federation.loading import read_links
 from node.federation.wishes import ask
 from node.running import run
+from node.telling import tell
 
 PEER = click.argument("name")
 LIMIT_MAX = 10**12
@@ -104,15 +105,13 @@ async def wish(connection: Connection, wanted: dict[str, Any], done: str) -> Non
     if answer is None and await is_served(
         connection, await connection.fetchval("SELECT current_schema()")
     ):
-        click.echo("The node is busy. It is noted, and done soon.", err=True)
+        tell("The node is busy. It is noted, and done soon.", err=True)
     elif answer is None:
-        click.echo(
-            "The node is not serving. It is noted, and done once you run: tallyd serve", err=True
-        )
+        tell("The node is not serving. It is noted, and done once you run: tallyd serve", err=True)
     elif answer:
         raise PeerRefused(answer.rstrip("."))
     else:
-        click.echo(done)
+        tell(done)
 
 
 async def read_neighbours(connection: Connection) -> list[Neighbour]:

@@ -18,7 +18,6 @@ from ledger.federation.agreement import (
 )
 from ledger.federation.send import GIVE_UP_MS
 from ledger.federation.terms import offer_id, open_offer
-from node.circle import wall_clock
 from node.config import Config
 from node.connections import Connection
 from node.errors import PeerRefused
@@ -36,6 +35,7 @@ from node.federation.standing import (
     with_circle,
 )
 from node.running import DIRECTORY
+from node.telling import tell
 
 YES = click.option("--yes", is_flag=True, help="Do it without being asked.")
 
@@ -107,7 +107,7 @@ def _list(sentences: list[str]) -> str:
 # --- new terms ------------------------------------------------------------------------------------
 
 
-@click.command()
+@click.command(short_help="The terms agreed and proposed.")
 @DIRECTORY
 @PEER
 def terms(directory: Path, name: str) -> None:
@@ -117,16 +117,16 @@ def terms(directory: Path, name: str) -> None:
         found = await find_neighbour(connection, name)
         link = found.link
         ended = ", which has ended" if link.left else ""
-        click.echo(f"Agreement {link.terms.number} with {found.name}{ended}:")
-        click.echo(_list([f"{' '.join(each)}." for each in _tell_each(found, _in_force(found))]))
+        tell(f"Agreement {link.terms.number} with {found.name}{ended}:")
+        tell(_list([f"{' '.join(each)}." for each in _tell_each(found, _in_force(found))]))
         if link.proposed:
-            click.echo("\nThis circle proposes:")
-            click.echo(_list(tell_changes(found, read_offer(link.proposed))))
-            click.echo("To take that back: tallyd peer withdraw")
+            tell("\nThis circle proposes:")
+            tell(_list(tell_changes(found, read_offer(link.proposed))))
+            tell("To take that back: tallyd peer withdraw")
         if link.offered:
-            click.echo(f"\n{found.name} proposes:")
-            click.echo(_list(tell_changes(found, read_offer(link.offered))))
-            click.echo("To agree: tallyd peer accept; if not: tallyd peer decline")
+            tell(f"\n{found.name} proposes:")
+            tell(_list(tell_changes(found, read_offer(link.offered))))
+            tell("To agree: tallyd peer accept; if not: tallyd peer decline")
 
     with_circle(directory, job)
 
@@ -198,15 +198,15 @@ async def agree(connection: Connection, name: str, yes: bool) -> None:
     offered = found.link.offered
     if not offered:
         raise PeerRefused(f"{found.name} proposes nothing; see: tallyd peer terms")
-    click.echo(f"{found.name} proposes:\n{_list(tell_changes(found, read_offer(offered)))}")
+    tell(f"{found.name} proposes:\n{_list(tell_changes(found, read_offer(offered)))}")
     if not yes and not click.confirm("Agree?"):
-        click.echo("Nothing has changed. To tell them no: tallyd peer decline")
+        tell("Nothing has changed. To tell them no: tallyd peer decline")
         return
     wanted = {"kind": "accept", "peer": found.link.peer.hex(), "offer": offer_id(offered).hex()}
     await wish(connection, wanted, f"Agreed with {found.name}.")
 
 
-@click.command()
+@click.command(short_help="Tell NAME no to what it proposes.")
 @DIRECTORY
 @PEER
 def decline(directory: Path, name: str) -> None:
@@ -241,7 +241,7 @@ def withdraw(directory: Path, name: str) -> None:
 # --- an end ---------------------------------------------------------------------------------------
 
 
-@click.command()
+@click.command(short_help="End an agreement where nothing is owed.")
 @DIRECTORY
 @PEER
 @YES
@@ -255,7 +255,7 @@ def leave(directory: Path, name: str, yes: bool) -> None:
         found = await find_neighbour(connection, name)
         _check_even(found)
         if not yes and not click.confirm(f"End the agreement with {found.name}?"):
-            click.echo("The agreement stands.")
+            tell("The agreement stands.")
             return
         wanted = {"kind": "leave", "peer": found.link.peer.hex()}
         done = (
@@ -292,7 +292,7 @@ def _check_even(neighbour: Neighbour) -> None:
 # --- a circle that is gone ------------------------------------------------------------------------
 
 
-@click.command("give-up")
+@click.command("give-up", short_help="Let go of payments that wait for a month.")
 @DIRECTORY
 @PEER
 @YES
@@ -313,7 +313,7 @@ def give_up(directory: Path, name: str, yes: bool) -> None:
             ORDER BY transits.since
             """,
             found.link.id,
-            wall_clock() - GIVE_UP_MS,
+            config.make_clock().wall() - GIVE_UP_MS,
         )
         if not rows:
             raise PeerRefused(
@@ -321,9 +321,9 @@ def give_up(directory: Path, name: str, yes: bool) -> None:
                 "what members here sent is freed by: tally officer free"
             )
         risk = f"{sum(row['amount'] for row in rows)} {found.unit}"
-        click.echo(f"{len(rows)} payments, which may cost this circle up to {risk} one day.")
+        tell(f"{len(rows)} payments, which may cost this circle up to {risk} one day.")
         if not yes and not click.confirm("Let them go?"):
-            click.echo("Nothing has changed.")
+            tell("Nothing has changed.")
             return
         payments = [row["payment"].hex() for row in rows]
         await wish(connection, {"kind": "give-up", "payments": payments}, "Let go.")

@@ -36,7 +36,7 @@ async def make_body(
             _newest_head(loaded, cosigner),
             await _read_totals(pool),
             address,
-            Unit(rules.unit_name, rules.unit_kind, rules.unit_scale),
+            Unit(rules.unit_name, rules.unit_plural, rules.unit_kind, rules.unit_scale),
             show_links(loaded.links.values(), link_seed),
         )
     )

@@ -169,9 +169,9 @@ def _read_url(said: Bulletin) -> str:
 
 
 def _read_unit(said: Bulletin) -> Unit | None:
-    name = said.unit.name.decode()
+    name, plural = said.unit.name.decode(), said.unit.plural.decode()
     try:
-        return Unit(name, name, UnitKind(said.unit.kind), said.unit.scale)
+        return Unit(name, plural, UnitKind(said.unit.kind), said.unit.scale)
     except InvalidAmount:
         return None
 

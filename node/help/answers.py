@@ -59,11 +59,11 @@ async def say_yes(
     await _answer(connection, number, helper, "yes", now, by, chosen)
     if row["picks"]:
         words = f"Somebody can help with {row['title']}: see tally offers {number}."
-        await _tell_asker(connection, row, "offer", words, now)
+        await _tell_offer(connection, row, words, now, moment_at(chosen, zone))
         return
     await hold_place(connection, row, place, helper, account, chosen, zone, now)
     words = f"Somebody can help with {row['title']}: say tally yes {number} if they may come."
-    await _tell_asker(connection, row, "offer", words, now)
+    await _tell_offer(connection, row, words, now, moment_at(chosen, zone))
 
 
 async def say_no(
@@ -150,10 +150,10 @@ async def hold_place(
         "SELECT EXISTS (SELECT FROM visits WHERE request = $1 AND status = 'open')", number
     )
     if is_full:
-        await _close_places(connection, row, now)
+        await close_places(connection, row, now)
 
 
-async def _close_places(connection: Reader, row: asyncpg.Record, now: int) -> None:
+async def close_places(connection: Reader, row: asyncpg.Record, now: int) -> None:
     """All places are taken: nobody more is asked, and those who were are told kindly."""
     number = row["number"]
     await connection.execute(
@@ -277,9 +277,9 @@ async def _answer(
     )
 
 
-async def _tell_asker(
-    connection: Reader, row: asyncpg.Record, kind: str, words: str, now: int
+async def _tell_offer(
+    connection: Reader, row: asyncpg.Record, words: str, now: int, begins: int
 ) -> None:
     if row["asker"] is not None:
-        notice = Notice(kind, f"help/{row['number']}", words, urgent=True)
+        notice = Notice("offer", f"help/{row['number']}", words, urgent=True, begins=begins)
         await notify(connection, row["asker"], notice, now)

@@ -72,7 +72,8 @@ async def ask_wave(connection: Reader, number: int, zone: ZoneInfo, now: int) ->
     await connection.execute(
         """
         UPDATE help_requests SET wave = $2, next_wave = $3,
-            desk_since = CASE WHEN $4 THEN coalesce(desk_since, $5) ELSE desk_since END
+            desk_since = CASE WHEN $4 AND link IS NULL THEN coalesce(desk_since, $5)
+                ELSE desk_since END
         WHERE number = $1
         """,
         *(number, wave, None if is_last else plan.following, is_last, now),

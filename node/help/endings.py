@@ -1,10 +1,11 @@
-"""What ends by time alone: visits that nobody came to, and promises that are gone."""
+"""What ends by itself: visits that nobody came to, and promises that are gone."""
 
 from __future__ import annotations
 
 import asyncpg
 
 from node.connections import Reader
+from node.help.payment import was_paid
 from node.help.requests import lock_request
 from node.talking.notices import Notice, notify, notify_all
 
@@ -94,11 +95,13 @@ async def _go_on(
 
 
 async def find_unpromised(connection: Reader) -> list[int]:
-    """Requests for which somebody is looked for, though what was set aside is so no longer."""
+    """Requests for which somebody is looked for or comes, though what was set aside is gone."""
     rows = await connection.fetch(
         """
         SELECT DISTINCT request FROM visits JOIN help_requests ON help_requests.number = request
-        WHERE help_requests.status = 'open' AND visits.status = 'open'
+        WHERE link IS NULL
+            AND (help_requests.status = 'open' AND visits.status = 'open'
+                OR visits.status IN ('held', 'booked') AND hold IS NOT NULL AND offer IS NULL)
             AND NOT EXISTS (SELECT FROM holds WHERE index = hold)
         LIMIT $1
         """,
@@ -108,31 +111,49 @@ async def find_unpromised(connection: Reader) -> list[int]:
 
 
 async def unpromise(connection: Reader, number: int, now: int) -> None:
-    """A request is a draft again until tokens are set aside for it anew; the asker is told.
+    """Nothing is set aside for some visits any more: until it is again, nobody is asked for them.
 
-    Inside a transaction. Raises NotFound.
+    Who said that they come, comes; the asker is told of both, by the desk where they phone. Inside
+    a transaction. Raises NotFound.
     """
     row = await lock_request(connection, number)
-    freed = await connection.execute(
+    gone = await connection.fetch(
         """
-        UPDATE visits SET hold = NULL
-        WHERE request = $1 AND status = 'open' AND NOT EXISTS (SELECT FROM holds WHERE index = hold)
+        SELECT * FROM visits
+        WHERE request = $1 AND status IN ('open', 'held', 'booked') AND hold IS NOT NULL
+            AND offer IS NULL
+            AND NOT EXISTS (SELECT FROM holds WHERE index = hold)
         """,
         number,
     )
-    if freed == "UPDATE 0" or row["status"] != "open":
-        return
+    # Some are paid before they come.
+    freed = [each for each in gone if not await was_paid(connection, row, each)]
     await connection.execute(
+        "UPDATE visits SET hold = NULL WHERE number = ANY($1::bigint[])",
+        [each["number"] for each in freed],
+    )
+    is_wanted = row["status"] == "open" and await connection.fetchval(
         """
-        UPDATE help_requests SET status = 'draft', next_wave = NULL, desk_since = NULL
-        WHERE number = $1
+        SELECT EXISTS (
+            SELECT FROM visits WHERE request = $1 AND status = 'open' AND hold IS NULL
+        )
         """,
         number,
     )
-    if row["asker"] is not None:
-        words = (
-            f"{row['title']}: nothing is set aside for it any more, so nobody is asked. Say tally"
-            " ask to set it aside again."
+    if is_wanted:
+        await connection.execute(
+            """
+            UPDATE help_requests SET status = 'draft', next_wave = NULL, desk_since = NULL
+            WHERE number = $1
+            """,
+            number,
         )
-        notice = Notice("unpromised", f"help/{number}", words)
-        await notify(connection, row["asker"], notice, now)
+    agreed = any(each["helper"] is not None for each in freed)
+    if row["asker"] is None or row["phones"] or not (is_wanted or agreed):
+        return
+    then = "nobody is asked" if is_wanted else "who comes cannot be paid from it"
+    words = (
+        f"{row['title']}: nothing is set aside for it any more, so {then}. Say tally ask to set it"
+        " aside again."
+    )
+    await notify(connection, row["asker"], Notice("unpromised", f"help/{number}", words), now)

@@ -39,7 +39,11 @@ async def read_help_held(connection: Reader, person: int) -> dict[str, Rows]:
     requests = await connection.fetch(
         """
         SELECT number, category, title, words, minutes, helpers, weeks, traits, language, vetting,
-            familiar, picks, most, area, address, private, status, made, ends, easting, northing
+            familiar, picks, wider, most, area, address, private, status, made, ends, easting,
+            northing, ARRAY(
+                SELECT title FROM referrals JOIN peers USING (link)
+                WHERE referrals.request = help_requests.number AND outward ORDER BY title
+            ) AS referred
         FROM help_requests WHERE asker = $1 ORDER BY number DESC LIMIT $2
         """,
         *(person, ROWS_MAX),
@@ -68,6 +72,15 @@ async def read_help_held(connection: Reader, person: int) -> dict[str, Rows]:
 
 def _with_time(row: Any) -> dict[str, Any]:
     return {**row, "begins": time_of(row["begins"]).isoformat(timespec="minutes")}
+
+
+async def hold_help(connection: Reader) -> None:
+    """Let nothing of help be changed by others until the transaction ends, before it changes any.
+
+    Whoever changes a request holds it first and the people of it after that: so does whoever erases
+    one of them, and neither waits for the other in turn.
+    """
+    await connection.execute("LOCK TABLE help_requests IN EXCLUSIVE MODE")
 
 
 async def erase_help(connection: Connection, person: int) -> int:

@@ -1,32 +1,24 @@
-"""What came of a visit: accepted, handed back, cancelled, done, or somebody was not there.
+"""What becomes of a visit before it takes place: accepted, declined, handed back, cancelled.
 
-Nothing here moves tokens. What was set aside for a visit is paid, or freed, by orders; a visit that
-is done counts as paid once its promise is over.
+Nothing here moves tokens: what was set aside for a visit is promised, or freed, by orders.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
-from zoneinfo import ZoneInfo
 
 import asyncpg
 
-from node.care.duty import alert_duty
+from node.care.safeguarding import is_close
 from node.connections import Reader
 from node.errors import HelpOver, HelpTaken, NotFound, RequestInvalid
-from node.help.minutes import WEEK, minute_at, time_of
+from node.help.minutes import WEEK, time_of
 from node.help.requests import check_match, find_week, lock_request, read_ends
-from node.help.silence import SILENCE_MS
 from node.help.words import tell_time
-from node.people.blocks import read_hidden
 from node.talking.notices import Notice, notify, notify_all
 
 LATE_MS = 24 * 3600 * 1000
 """Whoever cancels later than so long before it begins, cancels late."""
-
-Side = Literal["helper", "asker"]
-"""Of those who were to meet."""
 
 
 async def lock_visit(connection: Reader, visit: int) -> tuple[asyncpg.Record, asyncpg.Record]:
@@ -68,6 +60,8 @@ async def accept(connection: Reader, number: int, helper: int, now: int) -> None
         raise HelpOver(number)
     await check_match(connection, request, helper, now, "they cannot come after all")
     for row in waiting:
+        if row["hold"] is None:
+            raise RequestInvalid(["body: nothing is set aside for it any more; do that first"])
         if not row["is_theirs"]:
             raise RequestInvalid(
                 [f"body: what is set aside by entry {row['hold']} is not yet for {row['account']}"]
@@ -81,9 +75,19 @@ async def accept(connection: Reader, number: int, helper: int, now: int) -> None
         """,
         [row["number"] for row in waiting],
     )
+    await forget_offers(connection, number)
     when = tell_time(time_of(waiting[0]["begins"]))
     words = f"You are expected for {request['title']}, {when}. Say tally asked {number} for where."
-    await _tell(connection, helper, "booked", number, words, now, urgent=True)
+    begins = waiting[0]["starts"]
+    await _tell(connection, helper, "booked", number, words, now, urgent=True, begins=begins)
+
+
+async def forget_offers(connection: Reader, number: int) -> None:
+    """Nobody has to be told any more that somebody can come: that is decided."""
+    await connection.execute(
+        "DELETE FROM notices WHERE about = $1 AND kind = 'offer' AND told IS NULL",
+        f"help/{number}",
+    )
 
 
 async def decline(connection: Reader, number: int, helper: int, now: int) -> None:
@@ -102,7 +106,7 @@ async def decline(connection: Reader, number: int, helper: int, now: int) -> Non
     held = [row for row in rows if row["status"] == "held"]
     if len(held) < len(rows):
         raise HelpTaken(number, "you accepted them already; what is not needed you cancel")
-    await _reopen(connection, held)
+    await reopen(connection, held)
     answered = await connection.fetchval(
         """
         UPDATE asks SET answer = 'declined', answered = $3
@@ -118,11 +122,13 @@ async def decline(connection: Reader, number: int, helper: int, now: int) -> Non
         await reach_out(connection, request, now)
 
 
-async def leave(connection: Reader, visit: int, rest: bool, now: int) -> tuple[int | None, bool]:
+async def leave(
+    connection: Reader, visit: int, rest: bool, now: int, by: int | None = None
+) -> None:
     """The helper cannot come: the request is open again, before all others. Inside a transaction.
 
-    With ``rest`` that is so for all later weeks too. Returns who it was, and whether it was late.
-    Raises NotFound, HelpOver.
+    With ``rest`` that is so for all later weeks too. Where it is somebody else who says so, the
+    helper is told. Raises NotFound, HelpOver.
     """
     request, row = await lock_visit(connection, visit)
     if row["status"] not in ("held", "booked") or row["starts"] <= now:
@@ -136,29 +142,47 @@ async def leave(connection: Reader, visit: int, rest: bool, now: int) -> tuple[i
         """,
         *(request["number"], row["place"], row["week"], rest),
     )
-    await _reopen(connection, gone)
+    await reopen(connection, gone)
     await connection.execute(
         "UPDATE asks SET answer = 'left', answered = $3 WHERE request = $1 AND helper = $2",
         *(request["number"], helper, now),
     )
-    if late:
-        await connection.execute("UPDATE helpers SET failed = failed + 1 WHERE person = $1", helper)
-    if request["asker"] is not None:
-        when = tell_time(time_of(row["begins"]))
-        words = f"The helper for {request['title']}, {when}, cannot come. We look for another now."
-        await _tell(
-            connection, request["asker"], "left", request["number"], words, now, urgent=True
+    others = by is not None and by != helper
+    if others and await is_close(connection, by or 0, request["asker"] or 0):
+        late = False  # who asked does not say that of the helper
+    if late:  # it is nobody's fault where a coordinator kept the two apart
+        await connection.execute(
+            """
+            UPDATE helpers SET failed = failed + 1
+            WHERE person = $1 AND NOT EXISTS (SELECT FROM suspensions WHERE person IN ($1, $2))
+            """,
+            *(helper, request["asker"] or 0),
         )
+    when = tell_time(time_of(row["begins"]))
+    if helper is not None and others:
+        words = (
+            f"You are not expected for {request['title']}, {when}: a coordinator noted that you"
+            " cannot come. If that is not so, please ring them."
+        )
+        begins = row["starts"]
+        await _tell(
+            connection, helper, "off", request["number"], words, now, urgent=True, begins=begins
+        )
+    if request["asker"] is not None:
+        words = f"The helper for {request['title']}, {when}, cannot come. We look for another now."
+        notice = Notice(
+            "left", f"help/{request['number']}", words, urgent=True, begins=row["starts"]
+        )
+        await notify(connection, request["asker"], notice, now)
     await reach_out(connection, request, now)
-    return helper, late
 
 
-async def _reopen(connection: Reader, visits: Sequence[asyncpg.Record]) -> None:
+async def reopen(connection: Reader, visits: Sequence[asyncpg.Record]) -> None:
     """Take the helper off these visits."""
     await connection.execute(
         """
         UPDATE visits SET status = 'open', helper = NULL, account = NULL, begins = NULL,
-            starts = NULL
+            starts = NULL, offer = NULL
         WHERE number = ANY($1::bigint[])
         """,
         [row["number"] for row in visits],
@@ -204,15 +228,15 @@ async def cancel(connection: Reader, number: int, by: int | None, now: int) -> N
     if request["status"] in ("cancelled", "over"):
         raise HelpOver(number)
     held = await connection.fetch(
-        "SELECT number, helper FROM visits WHERE request = $1 AND status = 'held'", number
+        "SELECT number, helper, starts FROM visits WHERE request = $1 AND status = 'held'", number
     )
-    await _reopen(connection, held)  # who was not accepted is told nothing more of it
+    await reopen(connection, held)  # who was not accepted is told nothing more of it
     rows = await connection.fetch(
         """
         UPDATE visits SET status = 'cancelled', ended_by = $2, ended = $3,
             late = status = 'booked' AND starts - $3 < $4
         WHERE request = $1 AND (status = 'open' OR status = 'booked' AND starts > $3)
-        RETURNING helper
+        RETURNING helper, starts
         """,
         *(number, by, now, LATE_MS),
     )
@@ -234,146 +258,15 @@ async def cancel(connection: Reader, number: int, by: int | None, now: int) -> N
         """,
         number,
     )
-    people = {row["helper"] for row in (*held, *rows, *asked)} - {None}
     words = f"{request['title']}: help is not needed any more. Thank you."
-    await notify_all(
-        connection, sorted(people), Notice("off", f"help/{number}", words, urgent=True), now
-    )
-
-
-async def finish(
-    connection: Reader, visit: int, minutes: int, by: int, zone: ZoneInfo, now: int
-) -> None:
-    """It is done, and took so long. Inside a transaction; said again, it changes the time.
-
-    Raises NotFound, HelpOver for a visit that is not booked, RequestInvalid before it begins.
-    """
-    request, row = await lock_visit(connection, visit)
-    if row["status"] not in ("booked", "done"):
-        raise HelpOver(request["number"])
-    if minute_at(now, zone) < row["begins"]:
-        raise RequestInvalid(["body: it has not begun yet"])
-    if row["status"] == "done" and row["minutes"] == minutes:
-        return  # the asker's time to object runs from when it was said first
-    await connection.execute(
-        """
-        UPDATE visits SET status = 'done', minutes = $2, ended_by = $3, ended = $4
-        WHERE number = $1
-        """,
-        *(visit, minutes, by, now),
-    )
-    if row["status"] == "booked":
-        await connection.execute(
-            "UPDATE helpers SET kept = kept + 1 WHERE person = $1", row["helper"]
-        )
-    if request["asker"] is not None:
-        words = (
-            f"{request['title']} is done, it took {minutes} minutes. Say tally confirm"
-            f" {request['number']} if that is right; if you say nothing, it counts as right after"
-            " three days."
-        )
-        await _tell(connection, request["asker"], "done", request["number"], words, now)
-    await _close(connection, request["number"])
-
-
-async def miss(
-    connection: Reader, visit: int, by: int, now: int, absent: Side | None = None
-) -> None:
-    """Somebody was not there: whoever is on duty is told at once. Inside a transaction.
-
-    ``absent`` is which of the two; the other one than who says so, where nothing is said.
-    It counts for nothing until a coordinator has made sure. Raises NotFound, HelpOver,
-    RequestInvalid before it begins.
-    """
-    request, row = await lock_visit(connection, visit)
-    if row["status"] not in ("booked", "done"):
-        raise HelpOver(request["number"])
-    if now < row["starts"]:
-        raise RequestInvalid(["body: it has not begun yet"])
-    if row["status"] == "done":
-        if now >= row["ended"] + SILENCE_MS:
-            raise HelpOver(request["number"])
-        await connection.execute(
-            "UPDATE helpers SET kept = greatest(kept - 1, 0) WHERE person = $1", row["helper"]
-        )
-    await connection.execute(
-        "UPDATE visits SET status = 'missed', ended_by = $2, ended = $3 WHERE number = $1",
-        *(visit, by, now),
-    )
-    absent = absent or ("asker" if by == row["helper"] else "helper")
-    who = "nobody was in" if absent == "asker" else "the helper did not come"
-    words = f"{request['title']}, {tell_time(time_of(row['begins']))}: {who}. Please find out now."
-    involved = frozenset({row["helper"], request["asker"]} - {None})
-    await alert_duty(connection, f"help/{request['number']}", words, now, never=involved)
-    await _close(connection, request["number"])
-
-
-async def confirm_miss(
-    connection: Reader, visit: int, failed: bool, *, happened: bool = False
-) -> None:
-    """A coordinator made sure of it: the helper failed to come, or nobody is to blame.
-
-    Where it ``happened`` after all, it can be said to be done. Inside a transaction. Raises
-    NotFound, HelpOver.
-    """
-    request, row = await lock_visit(connection, visit)
-    if row["status"] != "missed" or row["confirmed"]:
-        raise HelpOver(request["number"])
-    if happened:
-        await connection.execute(
-            "UPDATE visits SET status = 'booked', ended_by = NULL, ended = NULL WHERE number = $1",
-            visit,
-        )
-        await connection.execute(
-            "UPDATE help_requests SET status = 'filled' WHERE number = $1 AND status = 'over'",
-            request["number"],
-        )
-        return
-    await connection.execute("UPDATE visits SET confirmed = true WHERE number = $1", visit)
-    if failed:
-        await connection.execute(
-            "UPDATE helpers SET failed = failed + 1 WHERE person = $1", row["helper"]
-        )
-
-
-async def thank(connection: Reader, visit: int, words: str, now: int) -> None:
-    """Thanks in words, for the helper, who is told once. Inside a transaction.
-
-    Raises NotFound, HelpOver, also where one of the two has blocked the other.
-    """
-    request, row = await lock_visit(connection, visit)
-    is_over = row["status"] not in ("done", "paid") or row["helper"] is None
-    if is_over or row["helper"] in await read_hidden(connection, request["asker"] or 0):
-        raise HelpOver(request["number"])
-    await connection.execute("UPDATE visits SET thanks = $2 WHERE number = $1", visit, words)
-    if row["thanks"]:
-        return
-    told = f"Thank you for {request['title']}: {words}"
-    await _tell(connection, row["helper"], "thanks", request["number"], told, now)
-
-
-async def _close(connection: Reader, number: int) -> None:
-    """A request is over when nothing of it is to come."""
-    await connection.execute(
-        """
-        UPDATE help_requests SET status = 'over', next_wave = NULL, desk_since = NULL
-        WHERE number = $1 AND status = 'filled' AND NOT EXISTS (
-            SELECT FROM visits WHERE request = $1 AND status IN ('open', 'held', 'booked')
-        )
-        """,
-        number,
-    )
-
-
-async def mark_paid(connection: Reader) -> None:
-    """Visits that are done, and whose promise is over, are paid."""
-    await connection.execute(
-        """
-        UPDATE visits SET status = 'paid'
-        WHERE status = 'done' AND hold IS NOT NULL
-            AND NOT EXISTS (SELECT FROM holds WHERE index = hold)
-        """
-    )
+    begins: dict[int, int] = {}
+    for row in (*held, *rows):
+        if row["helper"] is not None:
+            begins[row["helper"]] = min(row["starts"], begins.get(row["helper"], row["starts"]))
+    for helper, first in sorted(begins.items()):
+        await _tell(connection, helper, "off", number, words, now, urgent=True, begins=first)
+    others = {row["helper"] for row in asked} - begins.keys()  # who has not said yes, can wait
+    await notify_all(connection, sorted(others), Notice("off", f"help/{number}", words), now)
 
 
 async def _tell(
@@ -385,5 +278,7 @@ async def _tell(
     now: int,
     *,
     urgent: bool = False,
+    begins: int | None = None,
 ) -> None:
-    await notify(connection, person, Notice(kind, f"help/{number}", words, urgent=urgent), now)
+    notice = Notice(kind, f"help/{number}", words, urgent=urgent, begins=begins)
+    await notify(connection, person, notice, now)

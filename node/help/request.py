@@ -44,8 +44,9 @@ class HelpItem(Model):
 
     Each visit takes ``minutes`` and lies within one of ``windows``; it is repeated in so many
     ``weeks``, by the same helper. ``most`` is set aside for each; without it, what half as long
-    again would cost. ``person`` and ``account`` are those of somebody else for whom the caller may
-    ask. ``address`` and ``private`` are for the helper alone whom the asker accepts.
+    again would cost. With ``wider`` neighbouring circles may be asked, too. ``person`` and
+    ``account`` are those of somebody else for whom the caller may ask. ``address`` and ``private``
+    are for the helper alone whom the asker accepts.
     """
 
     key: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
@@ -61,6 +62,7 @@ class HelpItem(Model):
     vetting: Slug | None = None
     familiar: bool = False
     picks: bool = False
+    wider: bool = False
     most: _Amount | None = None
     area: Line = ""
     address: Prose = ""
@@ -93,6 +95,8 @@ def read_windows(item: HelpItem, minute: int) -> list[tuple[int, int]]:
             raise RequestInvalid(["body.windows: two of them overlap"])
     if item.weeks > 1 and found[-1][1] - found[0][0] > 7 * DAY:
         raise RequestInvalid(["body.windows: what repeats weekly has to lie within a week"])
+    if item.wider and item.weeks > 1:
+        raise RequestInvalid(["body.wider: what repeats weekly is not asked of neighbours"])
     if item.helpers * item.weeks > VISITS_MAX:
         raise RequestInvalid([f"body: at most {VISITS_MAX} visits are asked for at once"])
     return found

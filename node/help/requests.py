@@ -46,7 +46,9 @@ async def add_request(
     Inside a transaction; ``now`` in Unix milliseconds, ``most`` and ``hour`` in minor units. The
     same key again is the same request. Raises PersonUnknown, TooMany, RequestInvalid.
     """
-    await hold_person(connection, asker.person)  # theirs are counted one after another
+    # Requests before people, as whoever erases one holds them; theirs are counted one by one.
+    await connection.execute("LOCK TABLE help_requests IN ROW SHARE MODE")
+    await hold_person(connection, asker.person)
     known: int | None = await connection.fetchval(
         "SELECT number FROM help_requests WHERE key = $1 AND asker = $2",
         *(UUID(item.key), asker.person),
@@ -100,16 +102,16 @@ async def _insert(
             """
             INSERT INTO help_requests (key, asker, account, made_by, made, category, title, words,
                 minutes, helpers, weeks, traits, language, vetting, familiar, picks, most, hour,
-                area, address, private, phones, ends, easting, northing)
+                area, address, private, phones, ends, wider, easting, northing)
             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                $19, $20, $21, $22, $23, easting, northing
+                $19, $20, $21, $22, $23, $24, easting, northing
             FROM (VALUES (1)) AS one LEFT JOIN profiles ON person = $2
             RETURNING number
             """,
             *(UUID(item.key), asker.person, asker.account, asker.made_by, now),
             *(item.category, item.title, item.words, item.minutes, item.helpers, item.weeks),
             *(sorted(set(item.traits)), item.language, item.vetting, item.familiar, item.picks),
-            *(most, hour, item.area, item.address, item.private, asker.phones, ends),
+            *(most, hour, item.area, item.address, item.private, asker.phones, ends, item.wider),
         )
     except asyncpg.ForeignKeyViolationError as error:
         told = {
@@ -165,14 +167,14 @@ async def check_match(
     """
     fits = await connection.fetchval(
         f"""
-        SELECT {member_condition("$1")} AND {member_condition("$2")}
+        SELECT {member_condition("$1")} AND ($5 OR {member_condition("$2")})
             AND NOT EXISTS (SELECT FROM suspensions WHERE person IN ($1, $2))
             AND ($3::text IS NULL OR EXISTS (
                 SELECT FROM vettings
                 WHERE person = $1 AND level = $3 AND expires > to_timestamp($4::bigint / 1000)::date
             ))
         """,
-        *(helper, row["asker"] or 0, row["vetting"], now),
+        *(helper, row["asker"] or 0, row["vetting"], now, row["link"] is not None),
     )
     if not fits or helper in await read_hidden(connection, row["asker"] or 0):
         raise HelpTaken(row["number"], reason)

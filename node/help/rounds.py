@@ -14,7 +14,8 @@ from node.calendar.events import hold_circle_zone
 from node.connections import Pool, Reader
 from node.help.asking import ask_wave, find_due
 from node.help.endings import end_over, find_over, find_unpromised, unpromise
-from node.help.outcomes import cancel, leave, mark_paid
+from node.help.outcomes import cancel, leave
+from node.help.payment import end_visit, find_ended
 from node.people.standing import member_condition
 from node.writer import DATABASE_AWAY
 
@@ -25,14 +26,15 @@ OVER_MAX = 100
 log = structlog.get_logger()
 
 
-async def run_rounds(pool: Pool, clock: Callable[[], int]) -> None:
-    """Go on for ever: a killed node goes on where the tables say."""
+async def run_rounds(pool: Pool, clock: Callable[[], int], seconds: float | None = None) -> None:
+    """Go on for ever, so many ``seconds`` after one another if that is said: a killed node goes on
+    where the tables say."""
     while True:
         try:
             await one_round(pool, clock())
         except DATABASE_AWAY as error:
             log.warning("help_round_failed", error=type(error).__name__)
-        await asyncio.sleep(ROUND_SECONDS)
+        await asyncio.sleep(ROUND_SECONDS if seconds is None else seconds)
 
 
 async def one_round(pool: Pool, now: int) -> None:
@@ -52,7 +54,8 @@ async def one_round(pool: Pool, now: int) -> None:
             await _apart(connection, partial(cancel, connection, number, None, now))
         for visit in await _find_left_visits(connection, now):
             await _apart(connection, partial(leave, connection, visit, True, now))
-        await _apart(connection, partial(mark_paid, connection))
+        for visit in await find_ended(connection):
+            await _apart(connection, partial(end_visit, connection, visit, now))
 
 
 async def _apart(connection: Reader, job: Callable[[], Awaitable[object]]) -> bool:
@@ -82,7 +85,9 @@ async def _find_left_requests(connection: Reader) -> list[int]:
     rows = await connection.fetch(
         f"""
         SELECT number FROM help_requests
-        WHERE status IN ('draft', 'open', 'filled') AND NOT {member_condition("asker")} LIMIT $1
+        WHERE status IN ('draft', 'open', 'filled') AND link IS NULL
+            AND NOT {member_condition("asker")}
+        LIMIT $1
         """,
         OVER_MAX,
     )
@@ -94,7 +99,8 @@ async def _find_left_visits(connection: Reader, now: int) -> list[int]:
     rows = await connection.fetch(
         f"""
         SELECT min(number) AS first FROM visits
-        WHERE status IN ('held', 'booked') AND starts > $2 AND NOT {member_condition("helper")}
+        WHERE status IN ('held', 'booked') AND starts > $2 AND offer IS NULL
+            AND NOT {member_condition("helper")}
         GROUP BY request, place LIMIT $1
         """,
         *(OVER_MAX, now),

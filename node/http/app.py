@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -32,7 +33,7 @@ from node.http.endpoint import JSON, Endpoint
 from node.http.headers import CONTENT_TYPE, REQUEST_ID, SECURITY, preflight
 from node.http.limits import HttpLimits
 from node.http.metrics import HttpMetrics
-from node.http.openapi import ApiInfo, describe_api
+from node.http.openapi import ApiInfo, check_names, describe_api
 from node.http.pages import ApiPages
 from node.http.parameters import parse_query
 from node.http.problem import PROBLEM_JSON, STATUS, describe_problem, problem_headers
@@ -244,8 +245,9 @@ def build_app(
             raise ValueError(f"{one.operation} takes a session; pass bearer= to build_app.")
     pages = ApiPages()
     every = [*endpoints, *pages.endpoints()]
+    check_names(every)
     session_errors = () if bearer is None else bearer.raises
-    pages.fill(describe_api(every, info, problems, session_errors), problems)
+    pages.fill(partial(describe_api, every, info, problems, session_errors), problems)
     return HttpApp(
         every,
         state=state,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -37,22 +37,22 @@ class _PlainSchema(GenerateJsonSchema):
         return False
 
 
+def check_names(endpoints: Iterable[Endpoint]) -> None:
+    """Raise ValueError where two have one operationId, which is the handler's name."""
+    counted = Counter(one.operation for one in endpoints if one.documented)
+    for name, count in counted.items():
+        if count > 1:
+            raise ValueError(f"Two endpoints have a handler named {name}; rename one.")
+
+
 def describe_api(
     endpoints: Sequence[Endpoint],
     info: ApiInfo,
     problems: Mapping[type[TallystickError], int],
     session_errors: Sequence[type[TallystickError]] = (),
 ) -> Json:
-    """Return the OpenAPI 3.1.1 document of the documented endpoints.
-
-    Raises:
-        ValueError: two endpoints have one operationId, which is the handler's name.
-    """
+    """Return the OpenAPI 3.1.1 document of the documented endpoints."""
     documented = [one for one in endpoints if one.documented]
-    names = [one.operation for one in documented]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"Two endpoints have a handler named {name}; rename one.")
     schemas = _Schemas(documented)
     paths: dict[str, Json] = defaultdict(dict)
     raised: set[type[TallystickError]] = set()

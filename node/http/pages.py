@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
@@ -38,18 +39,23 @@ _PROBLEM_TYPE = TypeAdapter(ProblemType)
 class ApiPages:
     """The OpenAPI document, its page, a page for each problem code, and the stylesheet of them all.
 
-    The document describes these endpoints too, so they are made first and filled afterwards.
+    The document describes these endpoints too, so they are made first and filled afterwards. It is
+    written when somebody first asks for it, since that takes longer than all else of a start.
     """
 
     def __init__(self) -> None:
-        self._openapi = b""
-        self._docs = ""
+        self._describe: Callable[[], dict[str, Any]] = dict
+        self._described: tuple[bytes, str] | None = None
+        self._turn = asyncio.Lock()
         self._problems: dict[str, ProblemType] = {}
 
-    def fill(self, document: dict[str, Any], problems: Mapping[type[TallystickError], int]) -> None:
-        """Render what the endpoints serve."""
-        self._openapi = json.dumps(document).encode()
-        self._docs = render_docs(document)
+    def fill(
+        self,
+        describe: Callable[[], dict[str, Any]],
+        problems: Mapping[type[TallystickError], int],
+    ) -> None:
+        """Say what the endpoints serve; ``describe`` is called once, in a thread."""
+        self._describe = describe
         for error in every_error():
             self._problems[error.code] = ProblemType(
                 code=error.code,
@@ -88,11 +94,23 @@ class ApiPages:
 
     async def read_openapi(self) -> Reply:
         """The OpenAPI document of this API."""
-        return Reply(self._openapi, headers=_HOUR)
+        document, _ = await self._read()
+        return Reply(document, headers=_HOUR)
 
     async def read_docs(self) -> Reply:
         """This API on a page for people."""
-        return Reply(self._docs, headers=_HOUR)
+        _, page = await self._read()
+        return Reply(page, headers=_HOUR)
+
+    async def _read(self) -> tuple[bytes, str]:
+        async with self._turn:
+            if self._described is None:
+                self._described = await asyncio.to_thread(self._write)
+        return self._described
+
+    def _write(self) -> tuple[bytes, str]:
+        document = self._describe()
+        return json.dumps(document).encode(), render_docs(document)
 
     async def list_problems(self) -> list[ProblemType]:
         """All problem codes."""

@@ -42,7 +42,7 @@ class Outcome:
     ``filled`` are those of which a place was filled, ``unfilled`` those of which one was not,
     ``others`` all that are not unfilled; ``matched`` those that were once filled whole, half of
     them within ``half`` minutes and nine in ten within ``most``. ``visits`` are those that began in
-    the month and were done, ``helped`` their minutes; their people are the helpers or the askers,
+    the month and were paid, ``helped`` their minutes; their people are the helpers or the askers,
     whichever are fewer.
     """
 

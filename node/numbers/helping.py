@@ -7,11 +7,14 @@ from node.numbers.figures import Group, Outcome
 
 
 async def count_asked(connection: Reader, begins: int, ends: int) -> Group:
-    """Requests that were opened from ``begins`` on and before ``ends``, in Unix milliseconds."""
+    """Requests that were opened from ``begins`` on and before ``ends``, in Unix milliseconds.
+
+    Those that neighbouring circles passed on are counted there.
+    """
     row = await connection.fetchrow(
         """
         SELECT count(*) AS asked, count(DISTINCT account) AS askers FROM help_requests
-        WHERE opened >= $1 AND opened < $2
+        WHERE opened >= $1 AND opened < $2 AND link IS NULL
         """,
         *(begins, ends),
     )
@@ -29,12 +32,12 @@ async def read_outcome(connection: Reader, begins: int, ends: int) -> Outcome:
         """
         WITH asked AS (
             SELECT number, account, (matched - opened) / 60000 AS took FROM help_requests
-            WHERE opened >= $1 AND opened < $2
+            WHERE opened >= $1 AND opened < $2 AND link IS NULL
         ), places AS (
             SELECT asked.number, asked.account, took,
                 bool_or(status = 'dropped') AS unfilled,
-                bool_and(status NOT IN ('dropped', 'open')) AND bool_or(visits.account IS NOT NULL)
-                    AS filled
+                bool_and(status NOT IN ('dropped', 'open'))
+                    AND bool_or(visits.account IS NOT NULL OR offer IS NOT NULL) AS filled
             FROM asked JOIN visits ON request = asked.number
             GROUP BY asked.number, asked.account, took, place
         ), requests AS (
@@ -64,7 +67,7 @@ async def read_outcome(connection: Reader, begins: int, ends: int) -> Outcome:
             count(DISTINCT help_requests.account) AS askers,
             coalesce(sum(visits.minutes), 0)::bigint AS minutes
         FROM visits JOIN help_requests ON help_requests.number = request
-        WHERE starts >= $1 AND starts < $2 AND visits.status IN ('done', 'paid')
+        WHERE starts >= $1 AND starts < $2 AND visits.status = 'paid'
         """,
         *(begins, ends),
     )

@@ -11,11 +11,10 @@ Rows = list[dict[str, Any]]
 
 
 async def read_held(connection: Reader, person: int) -> dict[str, Rows]:
-    """Their profile, vetting, blocks, listings, and the complaints that they made.
+    """Their profile, vetting, blocks and listings.
 
-    Each is a list of rows, and bounded; of a profile there is one or none. What others said or did
-    about them, such as a complaint or a block, is those others': so the blocks and the complaints
-    here are for that person alone.
+    Each is a list of rows, and bounded; of a profile there is one or none. What others did about
+    them, such as a block, is those others': so the blocks here are for that person alone.
     """
     return {
         "profile": await _read(
@@ -46,14 +45,6 @@ async def read_held(connection: Reader, person: int) -> dict[str, Rows]:
             SELECT id, kind, form, category, title, body AS text, price, cash, made, days, expires,
                 easting, northing
             FROM listings WHERE person = $1 ORDER BY id
-            """,
-            person,
-        ),
-        "complaints": await _read(
-            connection,
-            """
-            SELECT number, listing, title, body AS text, made, closed, outcome
-            FROM reports WHERE by = $1 ORDER BY number DESC LIMIT 1000
             """,
             person,
         ),

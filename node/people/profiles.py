@@ -145,7 +145,7 @@ async def _count_helped(connection: Reader, person: int) -> int:
     minutes: int = await connection.fetchval(
         """
         SELECT coalesce(sum(minutes), 0) FROM visits
-        WHERE helper = $1 AND status IN ('done', 'paid')
+        WHERE helper = $1 AND status = 'paid'
         """,
         person,
     )

@@ -158,18 +158,3 @@ BEGIN
         SELECT sought, known.word, known.listings, similarity(known.word, sought)
         FROM spelling AS known ORDER BY known.word <-> sought LIMIT 60;
 END $$;
-
-CREATE TABLE reports (                     -- complaints about listings, for the coordinators
-    number      bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    listing     bigint  NOT NULL,          -- which may be gone by now, so that its title is kept
-    title       text    NOT NULL,
-    about       bigint  NOT NULL REFERENCES people ON DELETE CASCADE,
-    by          bigint  NOT NULL REFERENCES people ON DELETE CASCADE,
-    body        text    NOT NULL,
-    made        bigint  NOT NULL,
-    closed      bigint,                    -- Unix milliseconds
-    outcome     text    NOT NULL,
-    CHECK ((closed IS NULL) = (outcome = ''))
-);
-CREATE INDEX reports_about ON reports (about);
-CREATE INDEX reports_by ON reports (by);

@@ -18,6 +18,7 @@ CREATE TABLE notices (                     -- what somebody is to be told, and h
     urgent      boolean NOT NULL,          -- it is about the same day
     made        bigint  NOT NULL,
     expires     bigint,                    -- from then on there is no use in telling it
+    begins      bigint,                    -- something that they agreed to, and that this is about
     told        bigint,                    -- when it first reached them
     told_by     bigint  REFERENCES people ON DELETE SET NULL,  -- who called, or posted the letter
     seen        bigint,                    -- when it was first shown on a device of theirs
@@ -81,23 +82,6 @@ CREATE INDEX messages_unread ON messages (thread) WHERE read IS NULL;
 CREATE INDEX messages_author ON messages (author, made);
 CREATE INDEX messages_made ON messages (made);
 CREATE INDEX messages_entered_by ON messages (entered_by) WHERE entered_by IS NOT NULL;
-
-CREATE TABLE message_reports (             -- complaints about messages, for the coordinators
-    number      bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    message     bigint  NOT NULL,          -- which may be gone by now, so that its words are kept
-    words       text    NOT NULL,
-    about       bigint  NOT NULL REFERENCES people ON DELETE CASCADE,
-    by          bigint  NOT NULL REFERENCES people ON DELETE CASCADE,
-    body        text    NOT NULL,
-    made        bigint  NOT NULL,
-    closed      bigint,
-    outcome     text    NOT NULL DEFAULT '',
-    UNIQUE (message, by),
-    CHECK ((closed IS NULL) = (outcome = ''))
-);
-CREATE INDEX message_reports_about ON message_reports (about);
-CREATE INDEX message_reports_by ON message_reports (by);
-CREATE INDEX message_reports_closed ON message_reports (closed) WHERE closed IS NOT NULL;
 
 CREATE TABLE announcements (               -- what coordinators tell everybody, or who comes to an event
     number      bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

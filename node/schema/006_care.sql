@@ -1,8 +1,24 @@
--- Safeguarding, and who is on duty; beside the ledger.
+-- Complaints, safeguarding, and who is on duty; beside the ledger.
 --
 -- A concern has to be kept for its time, also when one of those whom it is about is erased. So it
 -- holds on to numbers and not to rows in people: the name goes, and what was written stays hidden
 -- from whoever lived with them.
+
+CREATE TABLE complaints (                  -- about what members do here, for the coordinators
+    number      bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    about       text    NOT NULL,          -- a path below /api/v1, such as listings/12: that may be
+    title       text    NOT NULL,          -- gone by now, so its title or its words are kept
+    person      bigint  NOT NULL REFERENCES people ON DELETE CASCADE,      -- whom it is about
+    by          bigint  NOT NULL REFERENCES people ON DELETE CASCADE,
+    body        text    NOT NULL,
+    made        bigint  NOT NULL,          -- Unix milliseconds
+    closed      bigint,
+    outcome     text    NOT NULL DEFAULT '',
+    CHECK ((closed IS NULL) = (outcome = ''))
+);
+CREATE INDEX complaints_person ON complaints (person);
+CREATE INDEX complaints_by ON complaints (by);
+CREATE INDEX complaints_closed ON complaints (closed) WHERE closed IS NOT NULL;
 
 CREATE TABLE suspensions (                 -- who is left out of matching until it is lifted
     person       bigint PRIMARY KEY REFERENCES people ON DELETE CASCADE,

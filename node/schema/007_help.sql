@@ -39,7 +39,8 @@ CREATE TABLE help_requests (
     number      bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     key         uuid    NOT NULL UNIQUE,   -- chosen by whoever asked, once
     asker       bigint  REFERENCES people ON DELETE SET NULL,
-    account     bigint  NOT NULL,          -- that pays
+    account     bigint,                    -- that pays
+    link        bytea   REFERENCES links,  -- the neighbour that asks, for somebody of its own
     made_by     bigint  REFERENCES people ON DELETE SET NULL,
     made        bigint  NOT NULL,
     category    text    NOT NULL REFERENCES categories,
@@ -53,6 +54,7 @@ CREATE TABLE help_requests (
     vetting     text    REFERENCES vetting_levels ON DELETE RESTRICT,
     familiar    boolean NOT NULL,
     picks       boolean NOT NULL,          -- the asker picks among those who say yes
+    wider       boolean NOT NULL DEFAULT false,  -- neighbours may be asked, too
     hour        bigint,                    -- what an hour of help was then, if that was said
     most        bigint  NOT NULL CHECK (most > 0),  -- set aside for each visit
     area        text    NOT NULL,
@@ -68,8 +70,10 @@ CREATE TABLE help_requests (
     ends        bigint  NOT NULL,          -- the last moment at which a visit can begin
     wave        integer NOT NULL DEFAULT 0,
     next_wave   bigint,                    -- NULL: nobody more is asked by itself
-    desk_since  bigint                     -- since when a coordinator is to ring round
+    desk_since  bigint,                    -- since when a coordinator is to ring round
+    CHECK (link IS NULL OR (asker IS NULL AND account IS NULL AND made_by IS NULL))
 );
+CREATE INDEX help_requests_link ON help_requests (link) WHERE link IS NOT NULL;
 CREATE INDEX help_requests_asker ON help_requests (asker, number);
 CREATE INDEX help_requests_made_by ON help_requests (made_by);
 CREATE INDEX help_requests_going_on ON help_requests (asker) WHERE status IN ('draft', 'open', 'filled');

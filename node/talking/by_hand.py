@@ -15,6 +15,7 @@ from node.connections import Reader
 from node.errors import NotFound
 from node.http.fields import Model
 from node.people.profiles import Channel
+from node.talking.spoken import spoken
 
 LETTERS_MAX = 200
 """On one page to print."""
@@ -88,7 +89,7 @@ async def read_errands(
 def _render(row: asyncpg.Record) -> Errand:
     named = Named(person=row["person"], handle=row["handle"], name=row["name"])
     rest = {key: value for key, value in row.items() if key not in Named.model_fields}
-    return Errand(person=named, **rest)
+    return Errand(person=named, **{**rest, "words": spoken(row["words"])})
 
 
 async def tick(
@@ -107,4 +108,4 @@ async def tick(
         *(now, session.person, number, outcome == "told"),
     )
     if not done:
-        raise NotFound("call or letter of that number that is still to be done")
+        raise NotFound("call or letter of that number still to be done")

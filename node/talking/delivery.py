@@ -191,8 +191,8 @@ async def _read_due(connection: Reader, now: int) -> list[asyncpg.Record]:
     """What is to be looked at, with who it is for; nobody else looks at it meanwhile."""
     return await connection.fetch(
         """
-        SELECT number, kind, notices.person, words, urgent, made, expires, attempts, given_up,
-            trouble, people.name, coalesce(channel, 'app') AS channel,
+        SELECT number, kind, notices.person, words, urgent, made, expires, begins, attempts,
+            given_up, trouble, people.name, coalesce(channel, 'app') AS channel,
             coalesce(contact, '') AS contact,
             EXISTS (SELECT FROM devices WHERE devices.person = notices.person
                 AND role = 'device' AND status = 'active') AS has_device,
@@ -207,7 +207,7 @@ async def _read_due(connection: Reader, now: int) -> list[asyncpg.Record]:
 
 
 def _pending_of(row: asyncpg.Record) -> Pending:
-    names = ("number", "kind", "made", "urgent", "expires", "attempts", "given_up")
+    names = ("number", "kind", "made", "urgent", "expires", "begins", "attempts", "given_up")
     return Pending(**{name: row[name] for name in names})
 
 

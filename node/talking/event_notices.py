@@ -50,6 +50,7 @@ async def tell_of_events(connection: Reader, zone: ZoneInfo, now: int) -> None:
             write_words(row),
             urgent=row["kind"] != "soon" and row["starts"] - now <= URGENT_MS,
             expires=row["starts"],
+            begins=row["starts"],
         )
         await notify(connection, row["person"], notice, now)
 

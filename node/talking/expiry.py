@@ -7,7 +7,7 @@ from node.forgetting import forget
 
 DAY_MS = 24 * 3600 * 1000
 KEPT_MS = 400 * DAY_MS
-"""How long messages and announcements are kept, and complaints that were dealt with."""
+"""How long messages and announcements are kept."""
 NOTICES_KEPT_MS = 90 * DAY_MS
 """How long a notice is kept, told or not, unless it is still needed (``UNPAID``)."""
 
@@ -24,7 +24,7 @@ silence pays from when it was told on."""
 
 
 async def forget_talk(pool: Pool, now: int) -> None:
-    """Delete messages, complaints about them, announcements and notices of long ago.
+    """Delete messages, announcements and notices of long ago.
 
     A thread goes with its last message. ``now`` is in Unix milliseconds.
     """
@@ -40,14 +40,6 @@ async def forget_talk(pool: Pool, now: int) -> None:
                 AND latest IN (SELECT number FROM gone)
         )
         SELECT FROM gone
-        """,
-        now - KEPT_MS,
-    )
-    await forget(
-        pool,
-        """
-        DELETE FROM message_reports WHERE number IN (
-            SELECT number FROM message_reports WHERE closed < $1 ORDER BY closed LIMIT $2)
         """,
         now - KEPT_MS,
     )

@@ -22,7 +22,7 @@ Rows = list[dict[str, Any]]
 
 
 async def read_talked(connection: Reader, person: int) -> dict[str, Rows]:
-    """Their hours, what they announced, and of which messages they complained; bounded."""
+    """Their hours, and what they announced; bounded."""
     return {
         "hours": await _read(
             connection,
@@ -34,14 +34,6 @@ async def read_talked(connection: Reader, person: int) -> dict[str, Rows]:
             """
             SELECT number, words, event, made, people FROM announcements WHERE by = $1
             ORDER BY number DESC LIMIT 1000
-            """,
-            person,
-        ),
-        "message_complaints": await _read(
-            connection,
-            """
-            SELECT number, message, words, body, made, closed, outcome
-            FROM message_reports WHERE by = $1 ORDER BY number DESC LIMIT 1000
             """,
             person,
         ),
@@ -76,7 +68,7 @@ async def _pages(acquire: Acquire, statement: str, person: int) -> AsyncGenerato
 async def erase_messages(connection: Reader, person: int) -> int:
     """Delete what they wrote and what was written to them, and return how many messages went.
 
-    Their notices, hours and complaints go with their row in people; here go those by which others
+    Their notices and hours go with their row in people; here go those by which others
     were told of them.
     """
     await connection.execute(

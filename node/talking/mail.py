@@ -16,12 +16,15 @@ from email.policy import SMTP
 from email.utils import format_datetime
 
 import aiosmtplib
+import structlog
 
 from node.talking.settings import EmailSettings
 
 SECONDS_MAX = 20
 """For each thing that is said to a mail server."""
 REASON_CHARACTERS_MAX = 160
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,7 @@ async def send_emails(
         await smtp.quit()
     except (aiosmtplib.SMTPException, OSError) as error:
         trouble = Trouble(_say(settings, error))
+        log.warning("mail_server_unusable", reason=trouble.reason)
         for parcel in waiting:
             await report(parcel, trouble)
     finally:
@@ -146,8 +150,11 @@ async def _send(
 
 def _say(settings: EmailSettings, error: Exception) -> str:
     """What went wrong, in a line for the coordinators."""
-    code = getattr(error, "code", None)
-    said = getattr(error, "message", "") if code is not None else type(error).__name__
-    line = " ".join(f"{code or ''} {said}".split())
+    for cause in (error, error.__cause__):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            said = f"{settings.host} was not trusted with it: {cause.verify_message}"
+            return said[:REASON_CHARACTERS_MAX]
+    code = getattr(error, "code", "")
+    line = " ".join(f"{code} {getattr(error, 'message', type(error).__name__)}".split())
     printable = "".join(each if each.isprintable() else "?" for each in line)
     return f"{settings.host} did not take it: {printable}"[:REASON_CHARACTERS_MAX]

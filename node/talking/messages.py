@@ -32,7 +32,7 @@ REPEAT_MS = 10 * 60 * 1000
 
 About = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(SUBJECTS)})/[1-9][0-9]{{0,14}}$")]
 """The path below ``/api/v1`` of what is written about."""
-_NOBODY = "member whom you can write to about that"
+_NOBODY = "member to write to about this"
 
 
 class NewMessage(Model):

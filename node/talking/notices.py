@@ -20,8 +20,9 @@ class Notice:
 
     ``about`` is the path below ``/api/v1`` of what it is about, such as ``help/17``. It is
     ``urgent`` where it is about the same day. From ``expires`` on, in Unix milliseconds, there is
-    no use in telling it. Where it has to be told by telephone, the list of calls does not show it
-    to the coordinators in ``never``.
+    no use in telling it. ``begins`` is when something begins that they agreed to themselves, for
+    which it would be too late in the morning. Where it has to be told by telephone, the list of
+    calls does not show it to the coordinators in ``never``.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Notice:
     words: str
     urgent: bool = False
     expires: int | None = None
+    begins: int | None = None
     never: frozenset[int] = frozenset()
 
 
@@ -49,8 +51,8 @@ async def notify_all(connection: Reader, people: Sequence[int], notice: Notice, 
     """
     await connection.execute(
         """
-        INSERT INTO notices (person, kind, about, words, urgent, made, expires, due, never)
-        SELECT person, $2, $3, $4, $5, $6, $7, $6, $8 FROM people
+        INSERT INTO notices (person, kind, about, words, urgent, made, expires, due, never, begins)
+        SELECT person, $2, $3, $4, $5, $6, $7, $6, $8, $9 FROM people
         WHERE person = ANY($1::bigint[]) AND NOT EXISTS (
             SELECT FROM notices AS first
             WHERE first.person = people.person AND first.about = $3 AND first.kind = $2
@@ -72,6 +74,7 @@ async def notify_all(connection: Reader, people: Sequence[int], notice: Notice, 
         now,
         notice.expires,
         sorted(notice.never),
+        notice.begins,
     )
 
 
@@ -79,16 +82,3 @@ def _bounded(words: str) -> str:
     if len(words) <= WORDS_CHARACTERS_MAX:
         return words
     return words[: WORDS_CHARACTERS_MAX - 1] + "\N{HORIZONTAL ELLIPSIS}"
-
-
-async def told_at(connection: Reader, person: int, about: str, kind: str) -> int | None:
-    """When a notice first reached its member, in Unix milliseconds; None where none has yet.
-
-    That is when one of their devices was shown it, a mail server or gateway took it, or a
-    coordinator noted that they called or posted it.
-    """
-    told: int | None = await connection.fetchval(
-        "SELECT min(told) FROM notices WHERE person = $1 AND about = $2 AND kind = $3",
-        *(person, about, kind),
-    )
-    return told

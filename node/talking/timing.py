@@ -24,6 +24,8 @@ APP_URGENT_MS = HOUR_MS
 """What is urgent and was not read on a device for so long is told by telephone."""
 APP_NEEDED_MS = {"done": 24 * HOUR_MS}
 """So is what somebody waits for, by its kind: that help is done, as silence pays from then on."""
+MORNING_MS = 2 * HOUR_MS
+"""What begins sooner than so long after the quiet hours: told when they end, it comes too late."""
 BACK_OFF_MS = tuple(minutes * MINUTE_MS for minutes in (1, 5, 30, 120, 360))
 BACK_OFF_URGENT_MS = tuple(minutes * MINUTE_MS for minutes in (1, 5, 15))
 """How long it is waited after each attempt but the last one, after which somebody has to call."""
@@ -62,6 +64,8 @@ class Pending:
     expires: int | None
     attempts: int
     given_up: bool
+    begins: int | None = None
+    """When something begins that they agreed to, and that it is about."""
 
     @property
     def unread(self) -> int | None:
@@ -106,14 +110,20 @@ def choose_moment(
 ) -> int:
     """When it may go out by that way: ``now``, or later where they are not to be disturbed.
 
-    Without the circle's time zone there are neither quiet hours nor an hour for a digest.
+    But what is urgent, and about something that they agreed to which begins early in the morning,
+    does not wait for it: whoever would be fetched at eight reads at night, or on getting up, that
+    nobody comes. Nobody's telephone is rung for it, though. Without the circle's time zone there
+    are neither quiet hours nor an hour for a digest.
     """
     if zone is None or route in ("app", "letter"):
         return now
     moment = now
     if route == "email" and reach.digest is not None and not pending.urgent:
         moment = max(now, _next_hour(pending.made, reach.digest, zone))
-    return end_of_quiet(moment, reach.quiet, zone)
+    morning = end_of_quiet(moment, reach.quiet, zone)
+    if route == "call" or not pending.urgent or pending.begins is None:
+        return morning
+    return moment if moment < pending.begins < morning + MORNING_MS else morning
 
 
 def end_of_quiet(moment: int, quiet: tuple[int, int] | None, zone: ZoneInfo) -> int:

@@ -16,6 +16,7 @@ from node.config import read_config
 from node.connections import Connection
 from node.errors import WitnessUnusable
 from node.running import DIRECTORY, run
+from node.telling import tell
 from node.witness.client import check_url, witness_client
 from node.witness.logs import accept_log, list_logs, refuse_log, witness_key
 from node.witness.policy import Witness, add_witness, read_policy, remove_witness, set_needed
@@ -55,7 +56,7 @@ def add(directory: Path, url: str, key: str | None) -> None:
             return
         vkey = _parse_key(key)
         await add_witness(connection, Witness(vkey, vkey.name, where))
-        click.echo(
+        tell(
             f"{vkey.name} is asked from now on. It has to know this circle's log:\n"
             f"{format_vkey(_log_key(own))}"
         )
@@ -71,13 +72,13 @@ async def _add_neighbour(connection: Connection, own: Certificate, url: str, own
     async with connection.transaction():
         await add_witness(connection, Witness(neighbour.witness, neighbour.title, url))
         await accept_log(connection, neighbour.log)
-    click.echo(
+    tell(
         f"{neighbour.title} is asked from now on, once it has added this circle too; its own heads "
         f"are cosigned here.\nIts number, to compare with its coordinator: {neighbour.circle}"
     )
 
 
-@witness.command()
+@witness.command(short_help="Cosign the heads of a log without an agreement.")
 @DIRECTORY
 @click.argument("key")
 def accept(directory: Path, key: str) -> None:
@@ -88,33 +89,33 @@ def accept(directory: Path, key: str) -> None:
         if vkey.name == (await _certificate(connection)).origin:
             raise WitnessUnusable(vkey.name, "it is this circle's own log")
         await accept_log(connection, vkey)
-        click.echo(f"The heads of {vkey.name} are cosigned here from now on.")
+        tell(f"The heads of {vkey.name} are cosigned here from now on.")
 
     _with_circle(directory, job)
 
 
-@witness.command(name="list")
+@witness.command(name="list", short_help="Who is asked, and whose heads are cosigned.")
 @DIRECTORY
 def list_(directory: Path) -> None:
     """Show who is asked, whose heads are cosigned, and the keys that others need."""
 
     async def job(connection: Connection) -> None:
         own, policy = await _certificate(connection), await read_policy(connection)
-        click.echo(f"This circle's log:     {format_vkey(_log_key(own))}")
-        click.echo(f"This node as witness:  {format_vkey(witness_key(own))}")
-        click.echo(f"\nAsked for cosignatures ({policy.needed} needed):")
+        tell(f"This circle's log:     {format_vkey(_log_key(own))}")
+        tell(f"This node as witness:  {format_vkey(witness_key(own))}")
+        tell(f"\nAsked for cosignatures ({policy.needed} needed):")
         for one in policy.witnesses:
-            click.echo(f"  {one.title}, at {one.url}\n    {format_vkey(one.key)}")
-        click.echo("\nCosigned here:")
+            tell(f"  {one.title}, at {one.url}\n    {format_vkey(one.key)}")
+        tell("\nCosigned here:")
         for log in await list_logs(connection):
             size = "nothing yet" if log.size is None else f"{log.size} entries"
             forked = "; IT HAS SIGNED TWO HISTORIES: tallyd peer evidence" if log.is_forked else ""
-            click.echo(f"  {log.origin}: {size}{forked}")
+            tell(f"  {log.origin}: {size}{forked}")
 
     _with_circle(directory, job)
 
 
-@witness.command()
+@witness.command(short_help="Ask NAME no more, and cosign no more for it.")
 @DIRECTORY
 @click.argument("name")
 def remove(directory: Path, name: str) -> None:
@@ -129,7 +130,7 @@ def remove(directory: Path, name: str) -> None:
             watched = await refuse_log(connection, name)
         if not asked and not watched:
             raise WitnessUnusable(name, "no witness and no log here has that name")
-        click.echo(f"{name} is removed. What was cosigned for it is remembered.")
+        tell(f"{name} is removed. What was cosigned for it is remembered.")
 
     _with_circle(directory, job)
 
@@ -142,7 +143,7 @@ def need(directory: Path, count: int) -> None:
 
     async def job(connection: Connection) -> None:
         await set_needed(connection, count)
-        click.echo(f"Heads are served once {count} of the witnesses cosigned them.")
+        tell(f"Heads are served once {count} of the witnesses cosigned them.")
 
     _with_circle(directory, job)
 

@@ -72,7 +72,7 @@ class Speaker:
             CHECKPOINT,
             Totals(accounts, 123_456, 500_000),
             "https://circle.example/federation",
-            Unit(b"token", "decimal", 2),
+            Unit(b"token", b"tokens", "decimal", 2),
             tuple(links),
         )
         seed = self.seed(f"link {epoch}{fork}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import combinations_with_replacement, product
@@ -54,16 +53,10 @@ from tests.link_talk import (
 from tests.link_talk import statement_of as signed_statement
 from tests.vectors.federation_evidence import valid_samples
 from tests.vectors.ledger_orders import render
-from tests.vectors.make_federation import FOLDER
+from tests.vectors.stored import cases
 
 SAMPLES = [pytest.param(evidence, id=shows) for shows, evidence in valid_samples()]
 STRIDE = 7
-
-
-def cases(path: str) -> list[Any]:
-    """Every case of a stored file."""
-    stored = json.loads((FOLDER / path).read_text())["cases"]
-    return [pytest.param(case, id=f"{number}") for number, case in enumerate(stored)]
 
 
 @pytest.mark.parametrize("case", cases("valid/evidence.json"))

@@ -241,7 +241,12 @@ def test_partners_are_drawn_uniformly() -> None:
         st.text(max_size=300).filter(bool).map(str.encode),
         st.builds(Totals, *[st.integers(0, 2**53 - 1)] * 3),
         st.text("abc:/.-", min_size=1, max_size=255),
-        st.sampled_from([Unit("Stück".encode(), "decimal", 2), Unit(b"hour", "minutes", 0)]),
+        st.sampled_from(
+            [
+                Unit("Stück".encode(), "Stücke".encode(), "decimal", 2),
+                Unit(b"hour", b"hours", "minutes", 0),
+            ]
+        ),
         st.dictionaries(
             st.binary(min_size=32, max_size=32),
             st.tuples(st.binary(max_size=512), st.integers(1, 9), st.integers(1, 9)),

@@ -207,9 +207,11 @@ LINK = SAID.links[0]
         SAID._replace(totals=Totals(1, 2**53, 0)),
         SAID._replace(endpoint="https://exämple"),
         SAID._replace(endpoint="x" * 256),
-        SAID._replace(unit=Unit(b"a\nb", "decimal", 2)),
-        SAID._replace(unit=Unit(b"\xff", "decimal", 2)),
-        SAID._replace(unit=Unit(b"a", "seconds", 2)),
+        SAID._replace(unit=Unit(b"a\nb", b"as", "decimal", 2)),
+        SAID._replace(unit=Unit(b"\xff", b"as", "decimal", 2)),
+        SAID._replace(unit=Unit(b"a", b"a\nb", "decimal", 2)),
+        SAID._replace(unit=Unit(b"a", b"\xff", "decimal", 2)),
+        SAID._replace(unit=Unit(b"a", b"as", "seconds", 2)),
         SAID._replace(links=(LINK, LINK)),
         SAID._replace(links=(LINK._replace(peer=b"\xff" * 32), LINK)),
         SAID._replace(links=(LINK._replace(unit=b""),)),
@@ -327,7 +329,7 @@ KEYS = ANN.announcement().data
         ((BEN.announcement().data, ONE.data, TWO.data), MalformedObject),
         ((ANN.announcement(2).data, ONE.data, TWO.data), MalformedObject),
         ((ANN.announcement(fork="b").data, ONE.data, TWO.data), InvalidSignature),
-        ((KEYS, ONE.data, TWO.data[:-1] + b"\x00"), InvalidSignature),
+        ((KEYS, ONE.data, TWO.data[:-1] + bytes([TWO.data[-1] ^ 1])), InvalidSignature),
     ],
 )
 def test_a_conflict_that_proves_nothing_is_refused(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -12,7 +11,8 @@ from ledger.errors import TallystickError
 from ledger.federation import gossip_envelope as gossip
 from ledger.federation.message import encode_statement
 from tests.vectors.ledger_orders import render
-from tests.vectors.make_gossip import FOLDER, make
+from tests.vectors.make_gossip import make
+from tests.vectors.stored import FOLDER, cases, unhex
 
 FILES = make()
 
@@ -20,16 +20,6 @@ FILES = make()
 @pytest.mark.parametrize("path", FILES)
 def test_a_vector_file_is_what_the_script_makes(path: str) -> None:
     assert (FOLDER / path).read_text() == FILES[path], "run python -m tests.vectors.make_gossip"
-
-
-def cases(path: str) -> list[Any]:
-    """Every case of a stored file."""
-    stored = json.loads((FOLDER / path).read_text())["cases"]
-    return [pytest.param(case, id=f"{number}") for number, case in enumerate(stored)]
-
-
-def unhex(case: dict[str, Any], *names: str) -> list[bytes]:
-    return [bytes.fromhex(case[name]) for name in names]
 
 
 def read_bulletin(wire: bytes, link_key: bytes) -> tuple[gossip.Envelope, gossip.Bulletin]:

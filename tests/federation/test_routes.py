@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.federation.agreement import Party, worth_at_least, worth_at_most
-from ledger.federation.routes import Edge, find_ways, most_that_arrives, price
+from ledger.federation.routes import Edge, find_ways, lost_by_rounding, most_that_arrives, price
 
 A, B, C, D = (bytes([place]) * 32 for place in range(1, 5))
 
@@ -81,7 +81,10 @@ def test_no_circle_on_the_way_would_refuse_what_was_quoted(
     assert worth_at_least(first.end, amount_in - 1) < worth_at_most(second.start, amount_out)
     assert quote.cost == worth_at_most(first.start, amount_in)
     exact = Fraction(arrive) * decider[1] / decider[0] * between_out[0] / between_out[1]
-    assert quote.cost >= exact * between_in[1] / between_in[0] * payer[0] / payer[1]
+    exact = exact * between_in[1] / between_in[0] * payer[0] / payer[1]
+    assert quote.cost >= exact
+    lost = lost_by_rounding((first, second), quote.cost, arrive)
+    assert 0 <= lost - (quote.cost - exact) * 10**6 < 1
 
 
 @given(rates, rates, st.integers(0, 10**6), st.integers(0, 10**5))

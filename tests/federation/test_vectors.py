@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from ledger import codec, keys
-from ledger.errors import TallystickError
 from ledger.federation import agreement, exchange, message, payment, route
 from tests.vectors.ledger_orders import render
-from tests.vectors.make_federation import FOLDER, make
+from tests.vectors.make_federation import make
+from tests.vectors.stored import FOLDER, cases, code_of, unhex
 
 FILES = make()
 
@@ -19,22 +18,6 @@ FILES = make()
 @pytest.mark.parametrize("path", FILES)
 def test_a_vector_file_is_what_the_script_makes(path: str) -> None:
     assert (FOLDER / path).read_text() == FILES[path], "run python -m tests.vectors.make_federation"
-
-
-def cases(path: str) -> list[Any]:
-    """Every case of a stored file."""
-    stored = json.loads((FOLDER / path).read_text())["cases"]
-    return [pytest.param(case, id=f"{number}") for number, case in enumerate(stored)]
-
-
-def unhex(case: dict[str, Any], *names: str) -> list[bytes]:
-    return [bytes.fromhex(case[name]) for name in names]
-
-
-def code_of(read: Any, *arguments: Any) -> str:
-    with pytest.raises(TallystickError) as caught:
-        read(*arguments)
-    return caught.value.code
 
 
 def read_message(wire: bytes, key: bytes) -> tuple[bytes, message.Message, message.Content]:

@@ -22,9 +22,7 @@ from aics_witness.feeder import (  # type: ignore[import-not-found]
     WitnessRejected,
     merge_cosignatures,
 )
-from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # type: ignore[import-not-found]
-    Ed25519PrivateKey,
-)
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 ORIGIN = "log.example/nobody-here-wrote"
 KEY = Ed25519PrivateKey.from_private_bytes(b"o" * 32)

@@ -1545,7 +1545,9 @@ function verifyEvidence(data) {
 }
 
 const TOTALS = record({ accounts: int(0), positive: int(0), granted: int(0) });
-const UNIT = record({ name: bytes(1, 40), kind: oneOf('decimal', 'minutes'), scale: int(0, 9) });
+const UNIT = record({
+  name: bytes(1, 40), plural: bytes(1, 40), kind: oneOf('decimal', 'minutes'), scale: int(0, 9),
+});
 const POSITION = record({
   peer: HASH, unit: bytes(1, 40), statement: bytes(0, 512), numerator: int(1), denominator: int(1),
   inward: int(0), outward: int(0),
@@ -1563,7 +1565,7 @@ function checkBulletin(one) {
   const bulletin = decode(envelope[3], BULLETIN, 32768);
   const [checkpoint, , , unit, links] = bulletin;
   utf8(checkpoint);
-  [unit[0], ...links.map((link) => link[1])].forEach(checkName);
+  [unit[0], unit[1], ...links.map((link) => link[1])].forEach(checkName);
   links.slice(1).forEach(([peer], place) => {
     require(Buffer.compare(links[place][0], peer) < 0, 'malformed', 'the order of the links');
   });
@@ -1588,6 +1590,110 @@ function checkEvidence(one) {
   if (one.finding) equal(finding, one.finding, 'the finding');
 }
 
+const MOMENT = int(0, 4102444799999);
+const LINE = bytes(0, 800);
+const PROSE = bytes(0, 8000);
+const SHORT_NAME = ascii(0, 32);
+const METRES = int(-20000000, 19999999);
+const WORK = int(0, 1440);
+const MISSED = oneOf('', 'helper', 'asker');
+const WHO_FIELDS = {
+  name: LINE, handle: SHORT_NAME, reach: LINE, address: PROSE, private: PROSE,
+};
+const VERDICT_FIELDS = {
+  offer: int(1), word: oneOf('held', 'late', 'declined', 'accepted', 'cancelled'), minutes: WORK,
+  missed: MISSED, payment: bytes(0, 32), thanks: PROSE,
+};
+const WANT_FIELDS = {
+  id: bytes(16),
+  seq: int(1),
+  state: oneOf('open', 'settled', 'over'),
+  category: ascii(1, 32),
+  area: LINE,
+  spot: optional(record({ easting: METRES, northing: METRES })),
+  minutes: int(15, 480),
+  places: int(1, 10),
+  picks: FLAG,
+  windows: list(record({ begins: MOMENT, ends: MOMENT }), 1, 28),
+  traits: list(oneOf('car', 'step-free', 'woman', 'no-pets'), 0, 4),
+  language: LINE,
+  vetting: SHORT_NAME,
+  hour: int(1, Math.floor(M / 48000)),
+  who: optional(record(WHO_FIELDS)),
+  verdicts: list(record(VERDICT_FIELDS), 0, 64),
+};
+const OFFER_FIELDS = {
+  offer: int(1), begins: MOMENT, vetted: MOMENT, stands: FLAG, minutes: WORK, missed: MISSED,
+  name: LINE, handle: SHORT_NAME, reach: LINE,
+};
+const REPLY_FIELDS = {
+  id: bytes(16), seq: int(1), state: oneOf('looking', 'nobody', 'unfit'),
+  offers: list(record(OFFER_FIELDS), 0, 64),
+};
+const HALF_MAX = 24576;
+const REFERRALS_MAX = 524288;
+const HALVES = list(bytes(1, HALF_MAX), 0, 8);
+const REFERRALS_FIELDS = {
+  part: oneOf('referrals-request', 'referrals-answer'), link: HASH, sender: HASH, receiver: HASH,
+  nonce: bytes(16), at: MOMENT,
+  heard: list(record({ id: bytes(16), is_want: FLAG, seq: int(1) }), 0, 16),
+  wants: HALVES, replies: HALVES,
+};
+
+function checkProse(data) {
+  for (const line of utf8(data).split('\n')) {
+    require(!UNPRINTABLE.test(line), 'malformed', 'a character that cannot be shown');
+  }
+}
+
+function checkOnce(offers) {
+  const numbers = new Set(offers.map(([number]) => number));
+  require(numbers.size === offers.length, 'malformed', 'an offer stands there twice');
+}
+
+const equalNames = (stated, fields) => equal(Object.keys(stated), Object.keys(fields), 'the names');
+
+function checkWant(one) {
+  const want = decode(hex(one.encoded), record(WANT_FIELDS), HALF_MAX);
+  const [area, windows, language, who, verdicts] = [4, 9, 11, 14, 15].map((place) => want[place]);
+  [area, language].forEach(checkProse);
+  who.flatMap(([name, , ...more]) => [name, ...more]).forEach(checkProse);
+  windows.forEach(([begins, ends]) => require(begins < ends, 'malformed', 'a window'));
+  for (const [, , , , payment, thanks] of verdicts) {
+    require([0, 32].includes(payment.length), 'malformed', "a payment's id");
+    checkProse(thanks);
+  }
+  checkOnce(verdicts);
+  if (!one.want) return;
+  equal(render(want), unnamed(one.want), 'the fields');
+  equalNames(one.want, WANT_FIELDS);
+  one.want.who.forEach((stated) => equalNames(stated, WHO_FIELDS));
+  one.want.verdicts.forEach((stated) => equalNames(stated, VERDICT_FIELDS));
+}
+
+function checkReply(one) {
+  const reply = decode(hex(one.encoded), record(REPLY_FIELDS), HALF_MAX);
+  const offers = reply[3];
+  offers.flatMap((offer) => [offer[6], offer[8]]).forEach(checkProse);
+  checkOnce(offers);
+  if (!one.reply) return;
+  equal(render(reply), unnamed(one.reply), 'the fields');
+  equalNames(one.reply, REPLY_FIELDS);
+  one.reply.offers.forEach((stated) => equalNames(stated, OFFER_FIELDS));
+}
+
+/** The halves are not read here: one that cannot be stops no other. */
+function checkReferrals(one) {
+  const [wire, key] = [hex(one.wire), hex(one.link_key)];
+  const body = openSigned('referrals', wire, key, REFERRALS_MAX, REFERRALS_MAX);
+  const said = decode(body, record(REFERRALS_FIELDS), REFERRALS_MAX);
+  if (!one.referrals) return;
+  equal(render(said), unnamed(one.referrals), 'the fields');
+  equalNames(one.referrals, REFERRALS_FIELDS);
+  const signed = signWith(hex(one.link_seed), Buffer.concat([context('referrals'), body]));
+  equal(render(encode([body, signed])), one.wire, 'the wire');
+}
+
 const CHECKS = {
   'agreement.json': checkAgreement,
   'bulletin.json': checkBulletin,
@@ -1597,6 +1703,9 @@ const CHECKS = {
   'link-run.json': checkRun,
   'link-statement.json': checkStatement,
   'exchange.json': checkExchange,
+  'referrals.json': checkReferrals,
+  'reply.json': checkReply,
+  'want.json': checkWant,
   'route.json': checkRoute,
   'payment.json': checkPayment,
   'rate.json': checkRate,

@@ -117,7 +117,7 @@ SAID = Bulletin(
     CHECKPOINT,
     Totals(40, 123_456, 500_000),
     "https://exeter.example",
-    Unit(b"token", "decimal", 2),
+    Unit(b"token", b"tokens", "decimal", 2),
     (LINK,),
 )
 
@@ -131,7 +131,10 @@ def _bulletins() -> list[tuple[str, Bulletin]]:
         ("A link whose unit is in another script.", _with_link(unit="\u65f6".encode())),
         ("No link.", SAID._replace(links=())),
         ("As many links as there may be.", SAID._replace(links=tuple(many))),
-        ("A circle that counts minutes.", SAID._replace(unit=Unit(b"hour", "minutes", 0))),
+        (
+            "A circle that counts minutes.",
+            SAID._replace(unit=Unit(b"hour", b"hours", "minutes", 0)),
+        ),
     ]
 
 
@@ -169,9 +172,10 @@ def _no_bulletins() -> Iterator[Case]:
         ("Less than no credit.", SAID._replace(totals=Totals(1, 1, -1))),
         ("More than an amount.", SAID._replace(totals=Totals(1, 2**53, 1))),
         ("No endpoint.", SAID._replace(endpoint="")),
-        ("A unit of no kind.", SAID._replace(unit=Unit(b"token", "seconds", 2))),
-        ("A unit with a line break.", SAID._replace(unit=Unit(b"a\nb", "decimal", 2))),
-        ("Ten decimals.", SAID._replace(unit=Unit(b"token", "decimal", 10))),
+        ("A unit of no kind.", SAID._replace(unit=Unit(b"token", b"tokens", "seconds", 2))),
+        ("A unit with a line break.", SAID._replace(unit=Unit(b"a\nb", b"tokens", "decimal", 2))),
+        ("A plural with a line break.", SAID._replace(unit=Unit(b"a", b"a\nb", "decimal", 2))),
+        ("Ten decimals.", SAID._replace(unit=Unit(b"token", b"tokens", "decimal", 10))),
         ("A link twice.", SAID._replace(links=(LINK, LINK))),
         ("Links that are not in order.", SAID._replace(links=(second, first))),
         (

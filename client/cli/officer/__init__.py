@@ -36,11 +36,11 @@ SECTIONS = {
         "thaw": Entry(f"{_HERE}.devices:thaw", "Let a member's device be used again."),
     },
     "The directory": {
-        "complaints": Entry(f"{_HERE}.directory:complaints", "What is wrong in the directory."),
         "category": Entry(f"{_HERE}.directory:category", "Add, name or drop a category."),
         "vet": Entry(f"{_HERE}.directory:vet", "Note that somebody was checked."),
     },
     "Looking after people": {
+        "complaints": Entry(f"{_HERE}.complaints:complaints", "What members say is wrong."),
         "concerns": Entry(f"{_HERE}.concerns:concerns", "What members are worried about."),
         "safeguarding": Entry(f"{_HERE}.concerns:safeguarding", "Who reads that."),
         "suspend": Entry(f"{_HERE}.concerns:suspend", "Let nobody be matched with somebody."),
@@ -52,8 +52,8 @@ SECTIONS = {
         "appoint": Entry(f"{_HERE}.offices:appoint", "Give somebody an office."),
         "dismiss": Entry(f"{_HERE}.offices:dismiss", "Take an office from somebody."),
         "amend": Entry(f"{_HERE}.amend:amend", "Change the circle's rules."),
-        "cosign": Entry(f"{_HERE}.signing:cosign", "Sign an order that another officer saved."),
-        "send": Entry(f"{_HERE}.signing:send", "Send an order from a file."),
+        "cosign": Entry(f"{_HERE}.signing:cosign", "Sign what another officer saved."),
+        "send": Entry(f"{_HERE}.signing:send", "Send what was saved, once all signed."),
     },
 }
 

@@ -46,6 +46,8 @@ async def concerns(
             raise InputRefused("Say which one: its number comes first.")
         found = await care.concerns(session)
         told = "\n".join(map(_tell_line, found)) or "There is no concern for you to read."
+        if found:
+            told += f"\nTo read one: tally officer concerns {found[0].number}"
         return Told(told, {"concerns": [asdict(each) for each in found]})
     if keep and let_go:
         raise InputRefused("Write either --keep or --let-go.")

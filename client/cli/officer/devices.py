@@ -17,8 +17,8 @@ from client.cli.officer.signing import Signing, have_done, signing_options
 from client.cli.parties import find_person
 from client.cli.run import Run
 from client.cli.words import moment, person, plain
+from client.clock import unix_ms
 from client.drafts import Draft
-from client.member import unix_ms
 from client.views import DeviceView, Person
 from ledger.orders import Enrol, Freeze, Revoke, Thaw
 

@@ -1,4 +1,4 @@
-"""What coordinators do for the directory: complaints, categories, and who was checked."""
+"""What coordinators do for the directory: categories, and who was checked."""
 
 from __future__ import annotations
 
@@ -8,44 +8,14 @@ from datetime import datetime
 import click
 
 from client import directory
-from client.cli.amounts import NUMBER
 from client.cli.categories import read_short_name
 from client.cli.command import Told, command
 from client.cli.days import DAY
 from client.cli.parties import find_person
 from client.cli.run import Run
-from client.cli.words import capital, day, listed, person, plain, wrap, write_day
-from client.directory import Complaint
+from client.cli.words import capital, listed, person, plain, wrap, write_day
+from client.clock import unix_ms
 from client.errors import InputRefused
-
-
-@command("complaints")
-@click.option("--close", type=NUMBER, metavar="NUMBER", help="One that is dealt with.")
-@click.option("--outcome", metavar="TEXT", help="What came of it.")
-async def complaints(run: Run, close: int | None, outcome: str | None) -> Told:
-    """What members say is wrong in the directory; not what they say of you.
-
-    What should not be there is taken out with tally offers --end NUMBER.
-    """
-    session = await (await run.member()).session()
-    if (close is None) is not (outcome is None):
-        raise InputRefused("Write both: --close NUMBER and --outcome TEXT.")
-    if close is not None and outcome is not None:
-        await directory.close_complaint(session, close, outcome)
-        return Told(f"Complaint {close} is dealt with.", {"closed": close})
-    found = await directory.complaints(session)
-    told = "\n".join(map(_tell, found)) or "Nobody complained of anything."
-    return Told(told, {"complaints": [asdict(each) for each in found]})
-
-
-def _tell(complaint: Complaint) -> str:
-    by, about = plain(complaint.by_handle), plain(complaint.about_handle)
-    outcome = "open" if complaint.closed is None else f"dealt with: {plain(complaint.outcome)}"
-    return wrap(
-        f"{complaint.number}. {day(complaint.made)}, {by} on number {complaint.listing}"
-        f" ({plain(complaint.title)}, by {about}): {plain(complaint.text)} ({outcome})",
-        "  ",
-    )
 
 
 @command("category")
@@ -112,7 +82,7 @@ async def vet(
         return Told(f"{name} does not have that level now.", {"person": found.person})
     if until is None:
         raise InputRefused("Say until when it is good: --until 2027-05-31.")
-    began = (on or datetime.now()).date()
+    began = (on or datetime.fromtimestamp(unix_ms() / 1000)).date()
     days = (began.isoformat(), until.date().isoformat())
     await directory.note_check(session, found.person, level, *days)
     told = f"{name} was checked on {write_day(began)}; it is good until {write_day(until.date())}."

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
 import click
 
-from client import care
+from client import care, directory
 from client.care import Duty, DutyTurn, Entry, OnDuty
 from client.cli.command import Told, command
 from client.cli.concern import name_of
@@ -92,7 +92,11 @@ async def start(run: Run, since: datetime | None, days: int) -> Told:
     if member.person not in view.now:
         return Told(_tell(view), _fields(view))
     written = await care.handover(session, NOTES_SHOWN)
-    told = [_tell(view), "", "Handed over to you:", _tell_notes(written)]
+    told = [_tell(view)]
+    if "contact" not in ((await directory.profile(session, member.person)).shown or ()):
+        hint = "Members do not see how to reach you. To let them: tally profile --show contact"
+        told.append(wrap(hint, "  "))
+    told += ["", "Handed over to you:", _tell_notes(written)]
     return Told("\n".join(told), _fields(view) | {"notes": [asdict(each) for each in written]})
 
 
@@ -179,7 +183,7 @@ async def set_duty(run: Run, when: str, turns: tuple[str, ...], nobody: bool, us
         found = await find_person(run, who)
         items.append({"begins": begins, "ends": ends, "person": found.person})
     await care.put_duty(session, f"{'days' if is_day else 'week'}/{when}", items)
-    on = f"On {when}" if is_day else f"Every {when.capitalize()}"
+    on = f"On {write_day(date.fromisoformat(when))}" if is_day else f"Every {when.capitalize()}"
     whom = [
         f"{items[i]['begins']} to {items[i]['ends']} {turns[2 * i + 1]}" for i in range(len(items))
     ]

@@ -14,9 +14,9 @@ from client.cli.officer.signing import Signing, have_done, signing_options
 from client.cli.parties import find_person
 from client.cli.run import Run
 from client.cli.words import DAY_MS, day, plain
+from client.clock import unix_ms
 from client.drafts import Draft
 from client.errors import InputRefused
-from client.member import unix_ms
 from ledger import keys
 from ledger.orders import OFFICES, Invite, Open, Uninvite
 from ledger.paper import INVITATION_BYTES, invitation_seed, read_code, write_code

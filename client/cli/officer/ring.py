@@ -1,4 +1,4 @@
-"""What coordinators tell for the circle: calls, letters, announcements; and complaints."""
+"""What coordinators tell for the circle: calls, letters and announcements."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ from client.cli.command import Told, command
 from client.cli.everything import write_new
 from client.cli.message_words import tell_errand
 from client.cli.run import Run
-from client.cli.words import day, plain, wrap
 from client.errors import InputRefused
-from client.ring_list import MessageComplaint
 
 
 @command("ring")
@@ -77,29 +75,3 @@ async def announce(run: Run, words: str, event: int | None, urgent: bool) -> Tol
     people = await ring_list.announce(session, words, event, urgent=urgent)
     told = f"{people} {'person is' if people == 1 else 'people are'} being told."
     return Told(told, {"people": people})
-
-
-@command("complaints")
-@click.option("--close", type=NUMBER, metavar="NUMBER", help="One that is dealt with.")
-@click.option("--outcome", metavar="TEXT", help="What came of it.")
-async def complaints(run: Run, close: int | None, outcome: str | None) -> Told:
-    """What members say is wrong with messages to them; not what they say of you."""
-    session = await (await run.member()).session()
-    if (close is None) is not (outcome is None):
-        raise InputRefused("Write both: --close NUMBER and --outcome TEXT.")
-    if close is not None and outcome is not None:
-        await ring_list.close_complaint(session, close, outcome)
-        return Told(f"Complaint {close} is dealt with.", {"closed": close})
-    found = await ring_list.complaints(session)
-    told = "\n".join(map(_tell, found)) or "Nobody complained of any message."
-    return Told(told, {"complaints": [asdict(each) for each in found]})
-
-
-def _tell(complaint: MessageComplaint) -> str:
-    by, about = plain(complaint.by_handle), plain(complaint.about_handle)
-    outcome = "open" if complaint.closed is None else f"dealt with: {plain(complaint.outcome)}"
-    return wrap(
-        f"{complaint.number}. {day(complaint.made)}, {by} on a message of {about}"
-        f" ({plain(complaint.words)}): {plain(complaint.text)} ({outcome})",
-        "  ",
-    )

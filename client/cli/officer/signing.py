@@ -94,7 +94,7 @@ async def _open_file(run: Run, path: Path) -> tuple[SavedOrder, str]:
     saved = read_order_file(path)
     header = saved.signed.order.header
     if header.circle != member.circle.circle_id:
-        raise InputRefused(f"The order in {path} is for another circle.")
+        raise InputRefused(f"What {path} has is for another circle.")
     memo = saved.memo
     names = Names(with_numbers=True)
     await learn_names(member, names)
@@ -102,7 +102,7 @@ async def _open_file(run: Run, path: Path) -> tuple[SavedOrder, str]:
     words = describe(saved.signed, member.circle.unit, names, text)
     signatures = 1 + len(saved.signed.cosignatures)
     who = capital(names.person(header.person))
-    return saved, f"{who} orders, with {signatures} signed: {words}."
+    return saved, f"{who} wants this done, with {signatures} signed: {words}."
 
 
 @command("cosign")
@@ -110,7 +110,7 @@ async def _open_file(run: Run, path: Path) -> tuple[SavedOrder, str]:
 @click.option("--paper-key", is_flag=True, help="Sign with the sealed paper key, not this device.")
 @click.option("--yes", is_flag=True, help="Sign without being asked.")
 async def cosign(run: Run, file: Path, paper_key: bool, yes: bool) -> Told:
-    """Read what another officer ordered, and sign it too."""
+    """Read what another officer saved, and sign it too."""
     saved, words = await _open_file(run, file)
     if not yes:
         click.echo(wrap(words), err=True)
@@ -126,7 +126,7 @@ async def cosign(run: Run, file: Path, paper_key: bool, yes: bool) -> Told:
 @command("send")
 @click.argument("file", type=_FILE)
 async def send(run: Run, file: Path) -> Told:
-    """Send an order from a file. Doing so twice does it once."""
+    """Send what was saved in a file. Doing so twice does it once."""
     saved, words = await _open_file(run, file)
     proved = await (await run.member()).send_saved(saved)
     account = saved.signed.order.header.account

@@ -1,0 +1,1 @@
+"""Requests for help that pass between neighbouring circles (protocol.md, "Referrals")."""
