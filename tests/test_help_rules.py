@@ -12,7 +12,7 @@ import pytest_asyncio
 from ledger.orders import Close, Release
 from node.erase import erase
 from node.help.held import KEPT_MS, WORDS_KEPT_MS, forget_help
-from node.help.request import OPEN_MAX
+from node.help.request import OPEN_MAX, WEEKS_MAX
 from tests.circle_node import HOUR, CircleNode, Member
 from tests.directory_circle import HERE, attempt, tell
 from tests.help_circle import (
@@ -240,6 +240,13 @@ async def test_somebody_asks_for_so_many_things_at_once_and_no_more(node: Circle
     for _ in range(OPEN_MAX):
         await draft(node, mia)
     assert await attempt(node, "POST", "/api/v1/help", mia, item(node)) == "too-many"
+
+
+async def test_whoever_has_asked_for_many_weeks_may_ask_for_something_else(
+    node: CircleNode,
+) -> None:
+    await draft(node, node["mia"], weeks=WEEKS_MAX)
+    await draft(node, node["mia"])
 
 
 async def test_whoever_leaves_comes_to_nobody_and_asks_for_nothing(node: CircleNode) -> None:

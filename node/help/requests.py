@@ -58,7 +58,8 @@ async def add_request(
     count = await connection.fetchval(
         """
         SELECT count(*) FROM help_requests
-        WHERE asker = $1 AND status IN ('draft', 'open', 'filled') AND ends + weeks * $3 > $2
+        WHERE asker = $1 AND status IN ('draft', 'open', 'filled')
+            AND ends + weeks * $3::bigint > $2
         """,
         *(asker.person, now, WEEK_MS),
     )

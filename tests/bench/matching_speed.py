@@ -140,4 +140,5 @@ async def _ask(connection: Connection, chance: random.Random, person: int, side:
     request = draw_request(chance, person, monday + 9 * 60, person, phones=False)
     asker = Asker(person, person, person, phones=False)
     item = item_of(replace(request, vetting=None))
-    return await add_request(connection, asker, item, request.windows, 1, None, ZONE, now)
+    async with connection.transaction():
+        return await add_request(connection, asker, item, request.windows, 1, None, ZONE, now)
