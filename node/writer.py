@@ -57,6 +57,8 @@ CONNECTION_LOST = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
+    # What asyncpg says of a connection that dies just as it is used again.
+    asyncpg.InternalClientError,
     OSError,
 )
 """The database is away, going down, full or a standby: the batch is tried again when it is back."""
