@@ -53,12 +53,9 @@ HOUR_MS = 3600 * 1000
 DAY_MS = 24 * HOUR_MS
 
 CONNECTION_LOST = (
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,
-    # What asyncpg says of a connection that dies just as it is used again.
-    asyncpg.InternalClientError,
+    *(asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError),
+    *(asyncpg.InsufficientResourcesError, asyncpg.ReadOnlySQLTransactionError),
+    asyncpg.InternalClientError,  # of a connection that dies just as it is used again
     OSError,
 )
 """The database is away, going down, full or a standby: the batch is tried again when it is back."""
