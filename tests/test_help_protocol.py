@@ -117,4 +117,4 @@ def test_the_limits_of_help_are_those_of_the_code() -> None:
         f"who came after {held.KEPT_MS // DAY_MS} days",
     ):
         assert stated in TEXT, stated
-    assert help_requests.MOST_PERCENT == 150, "half as long again"
+    assert request.MOST_PERCENT == 150, "half as long again"

@@ -167,6 +167,16 @@ async def test_what_cannot_be_looked_after_is_said_to_be_unfit(both: Neighbours)
     assert await count(both) == 0
 
 
+async def test_a_window_that_is_left_out_keeps_nothing_open(both: Neighbours) -> None:
+    """One of another age beside one that is wanted: what is asked ends with the latter."""
+    want = want_of(both)
+    far = (MOMENT_MAX - HOUR_MS, MOMENT_MAX)
+    long = want._replace(windows=(*want.windows, far))
+    await tell(both, request_of(both, wants=[encode_want(long)]))
+    async with both.truro.home.database() as database:
+        assert await database.fetchval("SELECT ends FROM help_requests") == want.windows[0][0]
+
+
 async def test_one_bad_half_stops_no_other(both: Neighbours) -> None:
     good = want_of(both)
     halves = [b"\x90", encode_want(good), encode_reply(Reply(bytes(16), 1, "looking", ()))]

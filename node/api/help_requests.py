@@ -23,7 +23,7 @@ from node.connections import Reader
 from node.errors import HelpOver, NotFound, RequestInvalid
 from node.help.asking import LEAD_MINUTES
 from node.help.minutes import minute_at
-from node.help.request import HelpItem, price_of, read_windows
+from node.help.request import HelpItem, read_windows, usual_most
 from node.help.requests import (
     Asker,
     add_request,
@@ -36,8 +36,6 @@ from node.http.fields import Model
 from node.people.standing import check_member, check_owner, member_condition
 
 TAKE_PART = "ask for help and give it"
-MOST_PERCENT = 150
-"""Of what the time asked for costs: so much is set aside where nothing else is said."""
 
 
 class Promise(Model):
@@ -70,7 +68,7 @@ def _usual_most(item: HelpItem, hour: int | None) -> int:
         raise RequestInvalid(
             ["body.most: say how much it may cost; nobody has said yet what an hour of help is"]
         )
-    return price_of(item.minutes * MOST_PERCENT // 100, hour)
+    return usual_most(item.minutes, hour)
 
 
 async def _find_asker(connection: Reader, session: Session, item: HelpItem, now: int) -> Asker:

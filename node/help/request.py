@@ -26,6 +26,8 @@ OPEN_MAX = 20
 DAILY_MAX = 60
 """Of one asker, in 24 hours, cancelled ones included."""
 AHEAD_DAYS_MAX = 366
+MOST_PERCENT = 150
+"""Of what the time asked for costs: so much is set aside where nothing else is said."""
 PROMISE_DAYS = 14
 """So long after a visit stays set aside what is for it: time enough to say how it went."""
 
@@ -100,6 +102,11 @@ def read_windows(item: HelpItem, minute: int) -> list[tuple[int, int]]:
     if item.helpers * item.weeks > VISITS_MAX:
         raise RequestInvalid([f"body: at most {VISITS_MAX} visits are asked for at once"])
     return found
+
+
+def usual_most(minutes: int, hour: int) -> int:
+    """What is set aside where nothing else is said: what half as long again costs."""
+    return price_of(minutes * MOST_PERCENT // 100, hour)
 
 
 def price_of(minutes: int, hour: int) -> int:

@@ -72,6 +72,19 @@ async def add_request(
     if today >= DAILY_MAX:
         raise TooMany("requests for help within a day", DAILY_MAX)
     number = await _insert(connection, asker, item, windows, most, hour, zone, now)
+    await add_visits(connection, number, windows, item.helpers, item.weeks, item.minutes)
+    return number
+
+
+async def add_visits(
+    connection: Reader,
+    number: int,
+    windows: Sequence[tuple[int, int]],
+    helpers: int,
+    weeks: int,
+    minutes: int,
+) -> None:
+    """Write down when a request's visits can be, and that each of them has nobody yet."""
     await connection.executemany(
         "INSERT INTO help_windows VALUES ($1, $2, $3)", [(number, *window) for window in windows]
     )
@@ -82,9 +95,8 @@ async def add_request(
         FROM generate_series(1, $2::integer) AS place, generate_series(0, $3::integer - 1) AS week
         ORDER BY place, week
         """,
-        *(number, item.helpers, item.weeks, item.minutes),
+        *(number, helpers, weeks, minutes),
     )
-    return number
 
 
 async def _insert(

@@ -57,7 +57,7 @@ log = structlog.get_logger()
 Heard = tuple[tuple[bytes, int, int], ...]
 _Act = Callable[[Reader, Link, bytes, ZoneInfo, int], Awaitable[tuple[bytes, int]]]
 _CAME_BETWEEN = (
-    *(TallystickError, asyncpg.IntegrityConstraintViolationError),
+    *(TallystickError, ValueError, asyncpg.IntegrityConstraintViolationError),
     *(asyncpg.TransactionRollbackError, asyncpg.DataError),
 )
 

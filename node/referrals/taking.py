@@ -15,17 +15,16 @@ from ledger.federation.link import Link
 from ledger.federation.referral import Want, decode_want
 from node.connections import Reader
 from node.errors import HelpOver, TooMany
-from node.help.minutes import DAY, minute_at
+from node.help.minutes import DAY, minute_at, moment_at
 from node.help.outcomes import cancel, reach_out
-from node.help.request import AHEAD_DAYS_MAX, price_of
-from node.help.requests import lock_request
+from node.help.request import AHEAD_DAYS_MAX, usual_most
+from node.help.requests import add_visits, lock_request
 from node.referrals.offers import is_forgotten
 from node.referrals.verdicts import judge, thank_kindly
 from node.referrals.wants import OPEN_MAX
 
 DAILY_MAX = 100
 """Of one neighbour, in 24 hours; what is more is left unheard, and comes again."""
-MOST_PERCENT = 150
 TITLE_MAX = 80
 TURNS_MAX = 6
 """So often helpers are told that the same is wanted again after it was not."""
@@ -123,29 +122,12 @@ async def _add_request(
             $14, '', '', false, $15, $16, $17, 'open', $3, $3)
         RETURNING number
         """,
-        *(
-            uuid4(),
-            link.id,
-            now,
-            want.category,
-            _title(known["name"], known["title"]),
-            want.minutes,
-            want.places,
-        ),
-        *(sorted(set(want.traits)), want.language.decode(), want.vetting, bool(want.picks)),
-        *(price_of(want.minutes * MOST_PERCENT // 100, want.hour), want.hour, want.area.decode()),
-        *(max(ends for _, ends in want.windows) - want.minutes * 60_000, *spot),
+        *(uuid4(), link.id, now, want.category, _title(known["name"], known["title"])),
+        *(want.minutes, want.places, sorted(set(want.traits)), want.language.decode()),
+        *(want.vetting, bool(want.picks), usual_most(want.minutes, want.hour), want.hour),
+        *(want.area.decode(), moment_at(windows[-1][1] - want.minutes, zone), *spot),
     )
-    await connection.executemany(
-        "INSERT INTO help_windows VALUES ($1, $2, $3)", [(number, *each) for each in windows]
-    )
-    await connection.execute(
-        """
-        INSERT INTO visits (request, place, week, minutes)
-        SELECT $1, place, 0, $3 FROM generate_series(1, $2::integer) AS place ORDER BY place
-        """,
-        *(number, want.places, want.minutes),
-    )
+    await add_visits(connection, number, windows, want.places, 1, want.minutes)
     return number
 
 

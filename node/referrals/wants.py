@@ -6,7 +6,7 @@ written last is the next one, and goes on being sent until the neighbour has it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -102,7 +102,7 @@ async def refer(
 
 
 async def _read_room(connection: Reader) -> dict[bytes, int]:
-    """How many more requests each neighbour may be asked that it was asked any."""
+    """How many more requests may be open at each neighbour that has some; others have none."""
     rows = await connection.fetch(
         """
         SELECT referrals.link, count(*) AS open FROM referrals
@@ -144,8 +144,11 @@ async def write_wants(
         now - LIVE_MS,
     )
     numbers = [row["number"] for row in rows]
-    windows = await _by_request(
-        connection, "SELECT * FROM help_windows WHERE request = ANY($1::bigint[])", numbers
+    windows = _grouped(
+        "request",
+        await connection.fetch(
+            "SELECT * FROM help_windows WHERE request = ANY($1::bigint[])", numbers
+        ),
     )
     verdicts = await _read_verdicts(connection, [row["referral"] for row in rows])
     for row in rows:
@@ -153,12 +156,12 @@ async def write_wants(
             row, windows.get(row["number"], []), verdicts.get(row["referral"], []), links, zone
         )
         try:
-            await write_half(connection, row, want)
+            await _write_half(connection, row, want)
         except MalformedObject as error:  # one that cannot be written stops no other
             log.error("want_not_written", referral=row["referral"], reason=str(error))
 
 
-async def write_half(connection: Reader, row: asyncpg.Record, want: Want) -> None:
+async def _write_half(connection: Reader, row: asyncpg.Record, want: Want) -> None:
     """Keep a half that is not the one that was kept, under the next number."""
     if not _fits(want):
         # All that is written may be longer together than a half: what comes after the visits can
@@ -181,12 +184,10 @@ def _fits(want: Want) -> bool:
     return True
 
 
-async def _by_request(
-    connection: Reader, sql: str, numbers: list[int]
-) -> dict[int, list[asyncpg.Record]]:
+def _grouped(by: str, rows: Sequence[asyncpg.Record]) -> dict[int, list[asyncpg.Record]]:
     found: dict[int, list[asyncpg.Record]] = {}
-    for row in await connection.fetch(sql, numbers):
-        found.setdefault(row["request"], []).append(row)
+    for row in rows:
+        found.setdefault(row[by], []).append(row)
     return found
 
 
@@ -203,10 +204,7 @@ async def _read_verdicts(
         """,
         referrals,
     )
-    found: dict[int, list[asyncpg.Record]] = {}
-    for row in rows:
-        found.setdefault(row["referral"], []).append(row)
-    return found
+    return _grouped("referral", rows)
 
 
 def _make_want(
