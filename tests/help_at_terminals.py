@@ -5,8 +5,7 @@ is behind and is moved on, as their node's is.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,7 +21,6 @@ from tests.live_node import LiveNode, live_node
 from tests.terminal import Person
 
 ZONE = ZoneInfo("Europe/London")
-WAIT_SECONDS_MAX = 20
 STARTER = 1200
 """Minutes."""
 
@@ -65,14 +63,6 @@ def set_behind(folder: Path, behind: timedelta) -> Path:
 def written(when: datetime) -> str:
     """As people write it in a command."""
     return f"{when:%Y-%m-%d %H:%M}"
-
-
-def until(what: Callable[[], bool]) -> None:
-    """Wait until the node has done by itself what it does every moment."""
-    over = time.monotonic() + WAIT_SECONDS_MAX
-    while not what():
-        assert time.monotonic() < over, "the node did not do it"
-        time.sleep(0.1)
 
 
 @contextmanager

@@ -5,11 +5,9 @@ Each node listens where its agreements say. Members' orders are made by hand, fr
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
@@ -43,7 +41,6 @@ from node.federation.agreements import Identity, open_agreed, party_of
 from node.http.serve import serve
 from tests.circle_node import CircleNode, Clock, Home, Member, found_circle, usual_rules
 
-SECONDS_MAX = 20.0
 PHASE_MS = 4 * 60 * 1000
 
 Rate = tuple[int, int]
@@ -131,15 +128,6 @@ async def agree(
 def link_between(one: CircleNode, other: CircleNode) -> bytes:
     """The id of their link."""
     return link_id(one.home.founded.circle, other.home.founded.circle)
-
-
-async def until(condition: Callable[[], Awaitable[Any]], seconds: float = SECONDS_MAX) -> float:
-    """Wait for something that has to come; returns how many seconds it took."""
-    began = time.monotonic()
-    while not await condition():
-        assert time.monotonic() < began + seconds, "it does not come"
-        await asyncio.sleep(0.05)
-    return time.monotonic() - began
 
 
 async def known(node: CircleNode, **query: Any) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import pytest_asyncio
 
 from node.check import check_log
 from tests.circle_node import CircleNode
-from tests.line_of_circles import at_rest, circles_in_line, knows_links, pay_by, quote, until
+from tests.line_of_circles import at_rest, circles_in_line, knows_links, pay_by, quote
+from tests.waiting import until
 
 
 @pytest_asyncio.fixture

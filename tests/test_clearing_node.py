@@ -35,9 +35,9 @@ from tests.line_of_circles import (
     pay_by,
     quote,
     serving_at,
-    until,
 )
 from tests.test_gossip_node_hostile import bulletin_of, tell
+from tests.waiting import until
 
 TALLYD = Path(sys.executable).with_name("tallyd")
 NAMES = ("exeter", "totnes", "bath")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.at_terminals import unwrapped
-from tests.help_at_terminals import HelpCircle, help_circle, until, written
+from tests.help_at_terminals import HelpCircle, help_circle, written
 from tests.terminal import Person, Shown
+from tests.waiting import wait_until
 
 EVERY_DAY = ("--hours", "every day 0-24", "--weekly", "100h")
 
@@ -94,7 +95,7 @@ def test_help_is_asked_for_given_paid_and_thanked_for(
     assert "1 and a half hours at most; so much is set aside until it is done." in unwrapped(told)
     assert money(ann) == (before, 90)
     assert "We are asking; nobody has said yes yet." in ann.tell("ask")
-    until(lambda: is_asked(bob, "1"))
+    wait_until(lambda: is_asked(bob, "1"))
     told = unwrapped(bob.tell("asked"))
     for words in ("Where: Camberwell.", "We ask you because you help with this", "tally yes 1 or"):
         assert words in told
@@ -141,7 +142,7 @@ def test_a_landline_is_booked_from_the_desk_another_is_found_and_it_is_paid_once
     )
     olive.tell("profile", "dot", "--channel", "call", "--contact", "020 7946 0999")
     number = asks(olive, circle, "--as", "dot", "--where", "3 Oak Lane", hours=26)
-    until(lambda: is_asked(bob, number) and is_asked(eve, number))
+    wait_until(lambda: is_asked(bob, number) and is_asked(eve, number))
     told = unwrapped(olive.tell("desk"))
     assert f"{number}. Roses to cut, for 1 hour" in told
     assert "For Dot, who has no device." in told
@@ -160,7 +161,7 @@ def test_a_landline_is_booked_from_the_desk_another_is_found_and_it_is_paid_once
     circle.pass_time(hours=24)
     told = unwrapped(first.tell("cancel", number))
     assert "Dot is told, and we look for somebody else at once." in told
-    until(lambda: is_asked(second, number))
+    wait_until(lambda: is_asked(second, number))
     assert f"{number}. Roses to cut" in olive.tell("desk")
     second.tell("yes", number)
     told = unwrapped(olive.tell("desk", "accept", number))
@@ -177,7 +178,7 @@ def test_a_landline_is_booked_from_the_desk_another_is_found_and_it_is_paid_once
     lines = olive.json("statement", "--account", "dot")["lines"]
     assert [line["delta"] for line in lines if line["kind"] == "settle"] == [-90]
     assert sum("Dot paid you" in line for line in eve.tell("statement").splitlines()) == 1
-    until(lambda: olive.tell("desk") == "Nothing waits at the desk.\n")
+    wait_until(lambda: olive.tell("desk") == "Nothing waits at the desk.\n")
 
 
 def test_silence_pays_who_helped_after_three_days(
@@ -185,7 +186,7 @@ def test_silence_pays_who_helped_after_three_days(
 ) -> None:
     """But not before the asker was told."""
     number = asks(ann, circle)
-    until(lambda: is_asked(bob, number))
+    wait_until(lambda: is_asked(bob, number))
     bob.tell("yes", number)
     ann.tell("yes", number)
     circle.pass_time(hours=50)
@@ -206,13 +207,13 @@ def test_silence_pays_who_helped_after_three_days(
 def test_what_is_not_needed_comes_back(circle: HelpCircle, ann: Person, bob: Person) -> None:
     before = money(ann)
     number = asks(ann, circle)
-    until(lambda: is_asked(bob, number))
+    wait_until(lambda: is_asked(bob, number))
     assert "add --yes if you mean it" in ann.fail("cancel", number)
     told = unwrapped(ann.tell("cancel", number, "--yes"))
     assert told == "Roses to cut is cancelled. What was set aside for it is yours to use again."
     assert money(ann) == before
     number = asks(ann, circle)
-    until(lambda: is_asked(bob, number))
+    wait_until(lambda: is_asked(bob, number))
     bob.tell("yes", number)
     ann.tell("yes", number)
     told = unwrapped(ann.tell("cancel", number, "--yes"))
@@ -228,10 +229,10 @@ def test_what_nobody_came_to_in_time_is_freed_by_looking(
 ) -> None:
     before = money(ann)
     number = asks(ann, circle, hours=5)
-    until(lambda: is_asked(bob, number))
+    wait_until(lambda: is_asked(bob, number))
     assert bob.tell("no", number).startswith("That is all right.")
     circle.pass_time(hours=8)
-    until(lambda: status(ann, number) in ("dropped", ""))
+    wait_until(lambda: status(ann, number) in ("dropped", ""))
     ann.tell("ask")
     assert money(ann) == before
 
@@ -240,7 +241,7 @@ def test_the_asker_may_choose_and_send_away(
     circle: HelpCircle, ann: Person, bob: Person, eve: Person
 ) -> None:
     number = asks(ann, circle, "--pick")
-    until(lambda: is_asked(bob, number) and is_asked(eve, number))
+    wait_until(lambda: is_asked(bob, number) and is_asked(eve, number))
     assert "They choose among those who say yes" in bob.tell("yes", number)
     eve.tell("yes", number)
     assert "say which one of" in ann.fail("yes", number)
@@ -260,7 +261,7 @@ def test_weekly_help_loses_one_week_and_keeps_the_others(
     before = money(ann)
     number = asks(ann, circle, "--weeks", "3")
     assert money(ann)[1] == 270
-    until(lambda: is_asked(bob, number))
+    wait_until(lambda: is_asked(bob, number))
     bob.tell("yes", number)
     assert "and 2 more until" in unwrapped(ann.tell("yes", number))
     assert "in week 7" in bob.fail("cancel", number, "--week", "7")
@@ -268,7 +269,7 @@ def test_weekly_help_loses_one_week_and_keeps_the_others(
     held = {each["index"]: each["payee"] for each in ann.json("promises")["promises"]}
     assert sorted(payee is None for payee in held.values()) == [False, False, True]
     bob.tell("cancel", number, "--rest")
-    until(lambda: is_asked(eve, number))
+    wait_until(lambda: is_asked(eve, number))
     ann.tell("cancel", number, "--yes")
     assert money(ann) == before
 
@@ -279,7 +280,7 @@ def test_who_was_not_there_is_found_out_and_nothing_is_paid(
     before = money(ann)
     for told, how in ((ann, ("confirm", "--not-come")), (bob, ("done", "--nobody-in"))):
         number = asks(ann, circle)
-        until(lambda number=number: is_asked(bob, number))  # type: ignore[misc]
+        wait_until(lambda number=number: is_asked(bob, number))  # type: ignore[misc]
         bob.tell("yes", number)
         ann.tell("yes", number)
         circle.pass_time(hours=50)
@@ -301,7 +302,7 @@ def test_a_carer_asks_for_somebody_with_their_leave(
     before = money(ann)[0]
     number = asks(eve, circle, "--as", "ann")
     assert "For Ann." in eve.tell("ask")
-    until(lambda: is_asked(bob, number))
+    wait_until(lambda: is_asked(bob, number))
     bob.tell("yes", number)
     assert eve.tell("yes", number, "bob").startswith("Bob comes, ")
     circle.pass_time(hours=50)
@@ -321,7 +322,7 @@ def test_who_helps_without_a_device_is_rung_up(
     assert told.startswith("Sam helps with lifts, at most 100 hours a week")
     arguments = ("ask", "To the doctor", "--with", "lifts", "--needs", "car")
     number = str(ann.json(*arguments, "--at", written(circle.at(48)))["help"]["number"])
-    until(lambda: "020 7946 0111" in olive.tell("desk"))
+    wait_until(lambda: "020 7946 0111" in olive.tell("desk"))
     assert "They do not help with lifts" in olive.tell("desk", "why", number, "bob")
     assert "That is noted" in olive.tell("desk", "no-reply", number, "sam")
     olive.tell("desk", "yes", number, "sam")
@@ -332,7 +333,7 @@ def test_who_helps_without_a_device_is_rung_up(
     assert ann.tell("confirm", number).startswith("Sam is paid half an hour for 30 minutes.")
     ann.tell("thank", number, "Thank you")
     number = str(ann.json(*arguments, "--at", written(circle.at(48)))["help"]["number"])
-    until(lambda: "020 7946 0111" in olive.tell("desk"))
+    wait_until(lambda: "020 7946 0111" in olive.tell("desk"))
     olive.tell("desk", "yes", number, "sam")
     ann.tell("yes", number)
     told = olive.tell("desk", "cancel", number, "sam")
@@ -363,7 +364,7 @@ def test_what_is_asked_from_the_desk_goes_by_slips_and_is_taken_back(
         ["stall", "17.2"],
         ["stall", "17"],
     ]
-    until(lambda: is_asked(bob, number))
+    wait_until(lambda: is_asked(bob, number))
     bob.tell("yes", number)
     assert "Bob is told kindly" in olive.tell("desk", "decline", number)
     told = unwrapped(olive.tell("desk", "cancel", number))

@@ -13,9 +13,10 @@ import pytest
 from client import help as help_calls
 from client.keystore import KeyStore
 from client.member import open_member
-from tests.help_at_terminals import HelpCircle, help_circle, until, written
+from tests.help_at_terminals import HelpCircle, help_circle, written
 from tests.help_victim import KILLED
 from tests.terminal import Person, Shown
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +120,7 @@ def offered(circle: HelpCircle, ann: Person, bob: Person) -> str:
     """A request to which bob said yes."""
     asked = ("ask", "Roses to cut", "--with", "garden", "--at", written(circle.at(48)))
     number = str(ann.json(*asked)["help"]["number"])
-    until(lambda: any(str(e["number"]) == number for e in bob.json("asked")["requests"]))
+    wait_until(lambda: any(str(e["number"]) == number for e in bob.json("asked")["requests"]))
     bob.tell("yes", number)
     return number
 
@@ -169,7 +170,7 @@ def test_what_was_promised_to_somebody_as_they_left_comes_back(
 ) -> None:
     """By looking, or by a coordinator; until then nobody else can be booked."""
     number = left_meanwhile(circle, ann, bob)
-    until(lambda: any(str(e["number"]) == number for e in eve.json("asked")["requests"]))
+    wait_until(lambda: any(str(e["number"]) == number for e in eve.json("asked")["requests"]))
     eve.tell("yes", number)
     assert "is still for Bob, who cannot come" in ann.fail("yes", number, "eve")
     assert "What was set aside for you is Ann's again." in " ".join(bob.tell("asked").split())

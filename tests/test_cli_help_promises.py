@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.at_terminals import unwrapped
-from tests.help_at_terminals import HelpCircle, help_circle, until, written
+from tests.help_at_terminals import HelpCircle, help_circle, written
 from tests.terminal import Person, Shown
+from tests.waiting import wait_until
 
 HELPS = ("helping", "--with", "garden", "--hours", "every day 0-24", "--weekly", "100h")
 
@@ -21,7 +22,7 @@ def _book(circle: HelpCircle, ann: Person, bob: Person) -> tuple[str, str]:
 
 
 def _say_yes(helper: Person, number: str) -> None:
-    until(lambda: f"tally yes {number}" in helper.tell("asked"))
+    wait_until(lambda: f"tally yes {number}" in helper.tell("asked"))
     helper.tell("yes", number)
 
 
@@ -45,7 +46,7 @@ def _check_promised_anew(circle: HelpCircle, ann: Person, bob: Person) -> None:
     number, hold = _book(circle, ann, bob)
     bob.tell("free", hold)
     lacking = "Nothing is set aside for it any more; first: tally ask --yes"
-    until(lambda: lacking in unwrapped(ann.tell("ask")))
+    wait_until(lambda: lacking in unwrapped(ann.tell("ask")))
     assert "All that it may cost is set aside now." in unwrapped(ann.tell("ask", "--yes"))
     assert lacking not in unwrapped(ann.tell("ask"))
     circle.pass_time(hours=50)
@@ -59,7 +60,7 @@ def _check_unpaid(circle: HelpCircle, ann: Person, bob: Person) -> None:
     bob.tell("done", number)
     bob.tell("free", hold)
     unpaid = "it was not paid, as nothing is set aside any more"
-    until(lambda: f"{unpaid}: tally pay bob" in unwrapped(ann.tell("ask")))
+    wait_until(lambda: f"{unpaid}: tally pay bob" in unwrapped(ann.tell("ask")))
     assert f"{unpaid}: speak to Ann" in unwrapped(bob.tell("asked", number))
     assert "pay them with tally pay bob" in unwrapped(ann.fail("confirm", number))
     assert "tally pay bob AMOUNT" in unwrapped(ann.tell("messages"))
@@ -77,7 +78,7 @@ def _check_by_telephone(circle: HelpCircle, olive: Person, bob: Person) -> None:
     olive.tell("desk", "accept", number)
     bob.tell("free", hold)
     call = f"is it still wanted? (tally desk promise {number}, or tally desk cancel {number})"
-    until(lambda: call in unwrapped(olive.tell("desk")))
+    wait_until(lambda: call in unwrapped(olive.tell("desk")))
     told = unwrapped(olive.tell("desk", "promise", number))
     assert told == f"What request {number} may cost is set aside again, for Dot."
     circle.pass_time(hours=50)
@@ -89,7 +90,7 @@ def _check_no(circle: HelpCircle, ann: Person, eve: Person) -> None:
     begins = circle.at(48)
     asking = ann.json("ask", "A secret", "--with", "garden", "--at", written(begins))
     number = str(asking["help"]["number"])
-    until(lambda: f"tally yes {number}" in eve.tell("asked"))
+    wait_until(lambda: f"tally yes {number}" in eve.tell("asked"))
     eve.tell("no", number)
     told = unwrapped(eve.tell("asked", number))
     day = f"{begins:%A} {begins.day} {begins:%B}"

@@ -13,6 +13,7 @@ from client.errors import InputRefused
 from tests.at_terminals import circle_at_terminals
 from tests.live_node import LiveNode
 from tests.terminal import Person
+from tests.waiting import COMES_SECONDS_MAX
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +83,7 @@ def test_coordinators_announce_call_and_post(
 
 def wait_for_errands(olive: Person, count: int) -> list[dict[str, object]]:
     """The list, once the node has put so many onto it: it looks every two seconds."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + COMES_SECONDS_MAX
     while time.monotonic() < deadline:
         errands: list[dict[str, object]] = olive.json("messages", "ring")["errands"]
         if len(errands) == count:

@@ -12,11 +12,12 @@ from itertools import product
 import pytest
 
 from client.clock import unix_ms
-from tests.help_at_terminals import BEGINNING, HelpCircle, set_behind, until, written
+from tests.help_at_terminals import BEGINNING, HelpCircle, set_behind, written
 from tests.help_circle import until_tuesday
 from tests.terminal import Person, Shown
 from tests.test_cli_help_killed import run_killed
 from tests.two_circles import Circles, two_circles
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -96,25 +97,25 @@ def test_somebody_of_exeter_helps_ann_of_southwark(people: People) -> None:
     assert "Roses" not in shown
     told = said(cat, "yes", there)
     assert "Somebody of Southwark Circle is asked whether you may come" in told
-    until(lambda: "Somebody of Exeter Circle can come" in said(ann, "ask"))
+    wait_until(lambda: "Somebody of Exeter Circle can come" in said(ann, "ask"))
     assert f"May they? tally yes {number} exeter" in said(ann, "ask")
     told = said(ann, "yes", str(number))
     assert told.startswith("Somebody of Exeter Circle comes, ")
-    until(lambda: "cat@exeter.example" in ann.tell("ask"))
+    wait_until(lambda: "cat@exeter.example" in ann.tell("ask"))
     told = said(cat, "asked")
     assert "Where exactly: 12 Elm Road." in told
     assert "Ann (ann@southwark.example) expects you" in told or "Ann expects you" in told
     clock.pass_time(hours=50)
     told = said(cat, "done", there, "--took", "1h30")
     assert told.startswith("It is noted that it took 1 h 30. It is paid when")
-    until(lambda: "it took 1 h 30" in said(ann, "ask"))
+    wait_until(lambda: "it took 1 h 30" in said(ann, "ask"))
     result = ann("confirm", str(number))
     assert result.status == 0, result
     assert "Arrived: cat@exeter.example got 9 tokens" in result.out
-    until(lambda: "it is paid" in ann.tell("ask"))
+    wait_until(lambda: "it is paid" in ann.tell("ask"))
     assert "was paid" in ann.fail("confirm", str(number))
     ann.tell("thank", str(number), "You were quick")
-    until(lambda: "You were quick" in cat.tell("asked", there))
+    wait_until(lambda: "You were quick" in cat.tell("asked", there))
     assert (balance(cat), balance(ann)) == (before[0] + 9, before[1] - 90)
 
 
@@ -131,15 +132,15 @@ def test_paying_a_neighbour_may_be_killed_anywhere_and_said_again(people: People
         number = ann.json(*asked)["help"]["number"]
         there = wait_for_request(cat)
         cat.tell("yes", there)
-        until(lambda: "May they?" in said(ann, "ask"))
+        wait_until(lambda: "May they?" in said(ann, "ask"))
         ann.tell("yes", str(number))
-        until(lambda: "cat@exeter" in ann.tell("ask"))
+        wait_until(lambda: "cat@exeter" in ann.tell("ask"))
         clock.pass_time(hours=50)
         cat.tell("done", there)
-        until(lambda: "tally confirm" in said(ann, "ask"))
+        wait_until(lambda: "tally confirm" in said(ann, "ask"))
         assert not run_killed(ann, step, moment, "confirm", str(number))
         ann("confirm", str(number))
-        until(lambda: "it is paid" in said(ann, "ask"))
+        wait_until(lambda: "it is paid" in said(ann, "ask"))
         ann.tell("thank", str(number), "Thank you")
     assert balance(cat) == before + 6 * len(STEPS)
     assert ann.json("promises")["promises"] == []
@@ -152,7 +153,7 @@ def wait_for_request(helper: Person) -> str:
         asked = helper.json("asked")["requests"]
         return [str(each["number"]) for each in asked if each["own"]["answer"] is None]
 
-    until(lambda: bool(find()))
+    wait_until(lambda: bool(find()))
     return find()[0]
 
 
@@ -176,15 +177,17 @@ def test_somebody_without_a_device_is_helped_by_a_neighbour_from_the_desk(people
     number = str(olive.json(*asked)["help"]["number"])
     there = wait_for_request(cat)
     cat.tell("yes", there)
-    until(lambda: "May somebody of a neighbouring circle come" in said(olive, "desk"))
+    wait_until(lambda: "May somebody of a neighbouring circle come" in said(olive, "desk"))
     told = said(olive, "desk", "accept", number)
     assert told.startswith("Read back: Somebody of Exeter Circle comes to you")
-    until(lambda: "Dot" in said(cat, "asked"))
+    wait_until(lambda: "Dot" in said(cat, "asked"))
     clock.pass_time(hours=50)
     cat.tell("done", there)
-    until(lambda: "somebody of a neighbouring circle come, for 60 minutes" in said(olive, "desk"))
+    wait_until(
+        lambda: "somebody of a neighbouring circle come, for 60 minutes" in said(olive, "desk")
+    )
     told = said(olive, "desk", "pay", number)
     assert "Arrived: cat@exeter.example got 6 tokens" in told
-    until(lambda: balance(cat) == before + 6)
-    until(lambda: "was paid" in olive("desk", "pay", number).err)
+    wait_until(lambda: balance(cat) == before + 6)
+    wait_until(lambda: "was paid" in olive("desk", "pay", number).err)
     assert balance(cat) == before + 6

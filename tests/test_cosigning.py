@@ -23,7 +23,8 @@ from node.witness.client import check_url
 from node.witness.cosigning import BEHIND_SECONDS_MAX, START_SECONDS_MAX
 from node.witness.policy import Witness, add_witness, remove_witness, set_needed
 from tests.circle_node import CircleNode, Home, serving
-from tests.witnessed_circle import Neighbours, make_neighbours, until
+from tests.waiting import until
+from tests.witnessed_circle import Neighbours, make_neighbours
 
 SLACK = 1.5
 """What a loaded machine may take longer."""

@@ -27,9 +27,9 @@ from tests.live_node import init_node
 from tests.live_ports import free_port
 from tests.neighbours import TALLYD, Neighbour, agree, order, send, settled, verdict
 from tests.undying_node import Cradle
+from tests.waiting import COMES_SECONDS_MAX
 
 AMOUNT = 3
-REACHED_SECONDS_MAX = 30
 PATIENCE_SECONDS = 1.5
 """After which there are further payments: the other node may have been first to say what is new."""
 TRIES_MAX = 12
@@ -141,7 +141,7 @@ async def until_alike(sides: tuple[Side, Side]) -> list[Standing]:
     """Wait until both serve, with nothing under way between them, and know the same again."""
     await settled(*(side.neighbour for side in sides))
     async with sides[0].database() as one, sides[1].database() as other:
-        deadline = time.monotonic() + REACHED_SECONDS_MAX
+        deadline = time.monotonic() + COMES_SECONDS_MAX
         while True:
             found = [await read_standing(*pair) for pair in zip(sides, (one, other), strict=True)]
             if _is_alike(*found) and _is_alike(*reversed(found)):
@@ -158,7 +158,7 @@ def _is_alike(one: Standing, other: Standing) -> bool:
 async def pay(payer: Neighbour, payee: Neighbour) -> bytes:
     """The id of a payment that was taken; a node that was just started takes none until it has
     heard from its peer."""
-    deadline = time.monotonic() + REACHED_SECONDS_MAX
+    deadline = time.monotonic() + COMES_SECONDS_MAX
     while time.monotonic() < deadline:
         way = ((payee.circle, AMOUNT),)
         item, payment = order(payer, payee, way, most=2 * AMOUNT, arrive=AMOUNT)

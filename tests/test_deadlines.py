@@ -17,6 +17,7 @@ from pydantic import JsonValue
 
 from node.http import ApiInfo, HttpLimits, Listening, Reply, build_app, endpoint, serve
 from node.http.deadlines import LINGER_SECONDS
+from tests.waiting import COMES_SECONDS_MAX
 
 SHORT = HttpLimits(
     header_seconds=0.4,
@@ -170,7 +171,7 @@ async def dribble(writer: asyncio.StreamWriter, data: bytes, pause: float = 0.05
             await asyncio.sleep(pause)
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+async def until(condition: Callable[[], bool], seconds: float = COMES_SECONDS_MAX) -> None:
     """Wait for something to become true."""
     async with asyncio.timeout(seconds):
         while not condition():

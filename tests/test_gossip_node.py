@@ -26,8 +26,8 @@ from tests.line_of_circles import (
     pay_by,
     quote,
     serving_at,
-    until,
 )
+from tests.waiting import until
 
 QUIET_SECONDS = 1.0
 

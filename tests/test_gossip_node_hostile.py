@@ -47,7 +47,8 @@ from node.gossip.allowances import ALLOWANCE, Allowances
 from node.gossip.neighbours import read_edges
 from tests.circle_node import CircleNode
 from tests.federation.gossip_circles import Speaker
-from tests.line_of_circles import agree, circles_in_line, known, knows_links, link_between, until
+from tests.line_of_circles import agree, circles_in_line, known, knows_links, link_between
+from tests.waiting import until
 
 IDLE_BYTES_MAX = 200
 MUTATIONS = 400

@@ -15,7 +15,7 @@ from node.api.sessions import Session
 from tests.circle_node import HOUR, CircleNode, Member
 from tests.directory_circle import attempt, tell
 from tests.help_at_terminals import help_circle as circle_at_terminals
-from tests.help_at_terminals import until, written
+from tests.help_at_terminals import written
 from tests.help_circle import (
     agreed,
     ask,
@@ -27,6 +27,7 @@ from tests.help_circle import (
     read,
 )
 from tests.terminal import Shown
+from tests.waiting import wait_until
 
 DAY = 24 * HOUR
 
@@ -353,7 +354,7 @@ def test_at_a_terminal_the_desk_is_told_what_to_say_for_each_call(
             number = str(
                 ann.json("ask", "Roses", "--with", "garden", "--at", when)["help"]["number"]
             )
-            until(lambda: number in bob.tell("asked") and "tally yes" in bob.tell("asked"))
+            wait_until(lambda: number in bob.tell("asked") and "tally yes" in bob.tell("asked"))
             olive.tell("desk", "yes", number, "bob")
             ann.tell("yes", number)
             return number
@@ -374,5 +375,5 @@ def test_at_a_terminal_the_desk_is_told_what_to_say_for_each_call(
         assert desk() == "Nothing waits at the desk."
         own = ("ask", "Hedge", "--with", "garden", "--at", written(circle.at(24)), "--most", "0:30")
         olive.tell(*own)
-        until(lambda: "Hedge" in desk())
+        wait_until(lambda: "Hedge" in desk())
         assert "another coordinator rings" in desk()

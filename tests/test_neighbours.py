@@ -32,7 +32,8 @@ from ledger.orders import Pay
 from ledger.receipt import parse_receipt
 from node.witness.policy import Witness, add_witness, remove_witness
 from tests.circle_node import CircleNode, serving
-from tests.witnessed_circle import Neighbours, make_neighbours, until
+from tests.waiting import until
+from tests.witnessed_circle import Neighbours, make_neighbours
 
 ANN, BEN, OTHER = (
     Neighbour(name, make_signer(f"{name}.example", seed * 32, COSIGNATURE_V1).key)

@@ -28,9 +28,9 @@ from ledger.federation.payment import decode_header, payment_id, verify_commit
 from tests.at_terminals import unwrapped
 from tests.terminal import Person, Shown
 from tests.two_circles import Circles, free_port, two_circles
+from tests.waiting import COMES_SECONDS_MAX
 
 T = TypeVar("T")
-WAIT_SECONDS = 20
 TOKEN = Unit("token", "tokens", UnitKind.DECIMAL, 2)
 HOUR = Unit("hour", "hours", UnitKind.MINUTES)
 
@@ -79,7 +79,7 @@ def balance(person: Person) -> tuple[int, int]:
 def verify_all(person: Person) -> dict[str, Any]:
     """``tally verify`` once neighbours vouch for the head with every line, a moment later."""
     lines = len(person.json("statement", "--all")["lines"])
-    end = time.monotonic() + WAIT_SECONDS
+    end = time.monotonic() + COMES_SECONDS_MAX
     while (report := person.json("verify", "--whole-log"))["lines"] < lines:
         assert time.monotonic() < end, report
         time.sleep(0.3)
@@ -311,7 +311,7 @@ def test_a_payment_waits_for_a_circle_that_is_away_and_then_arrives(
         assert "Exeter Circle cannot be reached now." in unwrapped(ann.tell("payments", "--ask"))
     finally:
         circles.exeter.node.start()
-    end = time.monotonic() + WAIT_SECONDS
+    end = time.monotonic() + COMES_SECONDS_MAX
     while ann.json("payments")["payments"][0]["state"] == "open":
         assert time.monotonic() < end
         time.sleep(0.2)

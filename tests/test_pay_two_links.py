@@ -11,8 +11,7 @@ import pytest
 
 from tests.terminal import Person, Result, Shown
 from tests.two_circles import Circles, Side, serving, two_circles
-
-GOSSIP_SECONDS_MAX = 30
+from tests.waiting import COMES_SECONDS_MAX
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def circles(
 
 def pay_once_known(payer: Person, *arguments: str) -> Result:
     """Pay as soon as a way there is known."""
-    end = time.monotonic() + GOSSIP_SECONDS_MAX
+    end = time.monotonic() + COMES_SECONDS_MAX
     while "no way" in (result := payer("pay", *arguments, "--yes")).err:
         assert time.monotonic() < end, result
         time.sleep(0.5)

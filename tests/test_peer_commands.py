@@ -6,17 +6,16 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.terminal import Person, Shown
 from tests.two_circles import SECONDS_MAX, Circles, Side, two_circles
+from tests.waiting import wait_until
 
 _TALLYD = "import sys; from node.cli import main; sys.argv[0] = 'tallyd'; main()"
-HEARD_SECONDS_MAX = 20
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +49,6 @@ def stands(side: Side) -> dict[str, Any]:
     return found
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until the other node has heard of it."""
-    end = time.monotonic() + HEARD_SECONDS_MAX
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.3)
-
-
 def test_terms_are_proposed_seen_withdrawn_declined_and_agreed(circles: Circles) -> None:
     south, exeter = circles.southwark, circles.exeter
     assert "what is agreed already" in refused(south, "peer propose", "exeter circle")
@@ -65,18 +56,18 @@ def test_terms_are_proposed_seen_withdrawn_declined_and_agreed(circles: Circles)
     proposed = south.tallyd("peer propose", *offer)
     assert "Exeter Circle may owe this circle up to 300 minutes. (Now: 600 minutes.)" in proposed
     assert "still with the peer" in refused(south, "peer propose", *offer)
-    until(lambda: bool(stands(exeter)["offered"]))
+    wait_until(lambda: bool(stands(exeter)["offered"]))
     seen = exeter.tallyd("peer terms", "southwark circle")
     assert "Southwark Circle proposes:" in seen
     assert "This circle may owe Southwark Circle up to 300 minutes. (Now: 600 minutes.)" in seen
     assert "3 minutes are worth 2 of the smallest units of Southwark Circle." in seen
     south.tallyd("peer withdraw", "exeter.example")
-    until(lambda: not stands(exeter)["offered"] and not stands(south)["proposed"])
+    wait_until(lambda: not stands(exeter)["offered"] and not stands(south)["proposed"])
     assert "proposes nothing" in refused(exeter, "peer accept", "southwark.example", "--yes")
     south.tallyd("peer propose", *offer)
-    until(lambda: bool(stands(exeter)["offered"]))
+    wait_until(lambda: bool(stands(exeter)["offered"]))
     exeter.tallyd("peer decline", "southwark.example")
-    until(lambda: not stands(south)["proposed"])
+    wait_until(lambda: not stands(south)["proposed"])
     assert stands(south)["agreement"] == stands(exeter)["agreement"] == 1
 
 
@@ -92,15 +83,15 @@ def test_how_two_circles_stand_is_told_payment_by_payment_through_rounding_and_a
     owing = refused(south, "peer leave", "exeter.example", "--yes")
     assert "members there pay members here 10 minutes in all" in owing
     south.tallyd("peer propose", "exeter.example", "--rate", "2:3", "--they-may-owe", "300")
-    until(lambda: bool(stands(exeter)["offered"]))
+    wait_until(lambda: bool(stands(exeter)["offered"]))
     assert "Agreed" in exeter.tallyd("peer accept", "southwark.example", "--yes")
-    until(lambda: stands(south)["agreement"] == 2)
+    wait_until(lambda: stands(south)["agreement"] == 2)
     assert ann("pay", "cat@exeter.example", "7min", "--yes").status == 0
     told = south.tallyd("peer why", "exeter.example")
     assert "ann sent 10 minutes there (10 min here). This circle owes Exeter Circle 10" in told
     assert "ann sent 10 minutes there (7 min here). This circle owes Exeter Circle 20" in told
     assert cat("pay", "ann@southwark.example", "2", "--yes").status == 0
-    until(lambda: stands(south)["owed"] == stands(exeter)["owed"] == 0)
+    wait_until(lambda: stands(south)["owed"] == stands(exeter)["owed"] == 0)
     lines = south.tallyd("peer why", "exeter.example").splitlines()
     assert lines[0].startswith("Exeter Circle and this circle are even. At most 300 may be owed")
     assert lines[1] == "  Agreement 1 began, at 1 of this circle's smallest units for 1 minutes."
@@ -120,7 +111,7 @@ def test_an_agreement_ends_and_begins_again(circles: Circles, capsys: Shown) -> 
     south, exeter = circles.southwark, circles.exeter
     cat = Person(exeter.home("cat"), capsys)
     south.tallyd("peer leave", "exeter.example", "--yes")
-    until(lambda: stands(exeter)["status"] == "left")
+    wait_until(lambda: stands(exeter)["status"] == "left")
     assert "The agreement has ended." in exeter.tallyd("peer list")
     assert cat("pay", "ann@southwark.example", "2", "--yes").status != 0
     invitation = exeter.tallyd("peer invite").splitlines()[0]
@@ -128,9 +119,9 @@ def test_an_agreement_ends_and_begins_again(circles: Circles, capsys: Shown) -> 
     assert "has ended; propose new terms" in again
     begin = exeter.tallyd("peer propose", "southwark.example", "--largest", "100")
     assert "begins again" in begin
-    until(lambda: bool(stands(south)["offered"]))
+    wait_until(lambda: bool(stands(south)["offered"]))
     south.tallyd("peer accept", "exeter.example", "--yes")
-    until(lambda: stands(exeter)["status"] == "open")
+    wait_until(lambda: stands(exeter)["status"] == "open")
     assert cat("pay", "ann@southwark.example", "2", "--yes").status == 0
     assert stands(exeter)["owed"] == -20
     for side in (south, exeter):
@@ -156,7 +147,7 @@ def test_a_circle_that_is_gone_has_its_procedure(circles: Circles, capsys: Shown
     assert "suspended" in exeter.tallyd("peer suspend", "southwark.example")
     assert stands(exeter)["status"] == "suspended"
     south.node.start()
-    until(lambda: bool(stands(south)["suspended_by_peer"]))
-    until(lambda: stands(exeter)["outgoing"] == 0)
+    wait_until(lambda: bool(stands(south)["suspended_by_peer"]))
+    wait_until(lambda: stands(exeter)["outgoing"] == 0)
     exeter.tallyd("peer resume", "southwark.example")
-    until(lambda: not stands(south)["suspended_by_peer"])
+    wait_until(lambda: not stands(south)["suspended_by_peer"])

@@ -14,8 +14,9 @@ from node.erase import erase
 from tests.circle_node import CircleNode, Member
 from tests.directory_circle import HERE, attempt, tell
 from tests.help_circle import help_with, item, notices, put, read
-from tests.line_of_circles import at_rest, balance, pay_by, quote, until
+from tests.line_of_circles import at_rest, balance, pay_by, quote
 from tests.neighbouring_help import HOUR, Neighbours, neighbours
+from tests.waiting import until
 
 HOUR_MS = 3600 * 1000
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 
+import aiohttp
 import asyncpg
 import pytest
 import pytest_asyncio
@@ -15,13 +16,18 @@ from ledger.federation.link import PutLink
 from ledger.federation.step import Step
 from ledger.federation.terms import allow, suspend
 from ledger.state import State
+from node.federation.post import PeerFault, post
 from node.work import PeerEvent
 from tests.circle_node import CircleNode
-from tests.line_of_circles import at_rest, circles_in_line, link_between, until
+from tests.line_of_circles import at_rest, circles_in_line, link_between
+from tests.waiting import until
 
 WATCHED_SECONDS = 8.0
 EXCHANGES_MAX = 8
 """In that time: after half a second, one, two, four. Unhindered it were 15."""
+
+HEARD_TIMES = 8
+"""Were the wait doubled each time, it would be a minute after so many."""
 
 
 @pytest_asyncio.fixture
@@ -78,6 +84,38 @@ async def test_a_database_that_is_away_does_not_end_a_node_that_has_something_to
 
     await until(is_told)
     assert failures < 0
+
+
+async def test_a_circle_that_is_heard_is_asked_again_soon_however_often_it_was_not_reached(
+    two: list[CircleNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that comes up asks before it listens: what is answered then must not put it off."""
+    exeter, totnes = two
+    link, tries, is_away = link_between(exeter, totnes), 0, True
+
+    async def reach(session: aiohttp.ClientSession, url: str, body: bytes, most: int) -> bytes:
+        nonlocal tries
+        if is_away and url.startswith(totnes.url):
+            tries += 1
+            raise PeerFault("it cannot be reached")
+        return await post(session, url, body, most)
+
+    monkeypatch.setattr("node.federation.peers.post", reach)
+    exeter.circle.peers.reached.pop(link)  # as after a start
+    exeter.circle.writer.outbox.set()
+    for times in range(HEARD_TIMES):
+
+        async def was_tried(times: int = times) -> bool:
+            return tries > times
+
+        await until(was_tried)
+        await totnes.circle.peers.ask(link)
+    is_away = False
+
+    async def is_reached() -> bool:
+        return link in exeter.circle.peers.reached
+
+    await until(is_reached)
 
 
 async def exchanges(nodes: list[CircleNode]) -> int:

@@ -12,8 +12,7 @@ import pytest
 
 from tests.live_database import connect
 from tests.live_node import LiveNode, live_node
-
-ANSWERED_SECONDS_MAX = 30
+from tests.waiting import COMES_SECONDS_MAX
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +51,7 @@ async def test_wish_that_cannot_be_granted_is_answered_and_the_node_serves_on(
         number = await connection.fetchval(
             "INSERT INTO wishes (wish) VALUES ($1) RETURNING number", json.dumps(wish)
         )
-        deadline = time.monotonic() + ANSWERED_SECONDS_MAX
+        deadline = time.monotonic() + COMES_SECONDS_MAX
         answer = None
         while answer is None:
             assert time.monotonic() < deadline, node.log()[-2000:]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,7 @@ from node.errors import WitnessUnusable
 from node.witness.client import witness_client
 from tests.circle_node import CircleNode, circle_node
 from tests.live_node import LiveNode, live_node
-
-SECONDS_MAX = 20
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -74,13 +72,6 @@ def read(node: LiveNode, path: str) -> str:
         return text
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS_MAX
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def is_cosigned(node: LiveNode, vkey: str) -> bool:
     return bool(verify_cosignatures(read(node, "/checkpoint"), [parse_vkey(vkey)]))
 
@@ -94,7 +85,7 @@ def test_two_circles_vouch_for_each_other(pair: tuple[LiveNode, LiveNode]) -> No
     tell("add", totnes.directory, exeter.url)
     for node, other in ((exeter, totnes), (totnes, exeter)):
         vkey = tell("list", other.directory).splitlines()[1].split()[-1]
-        until(partial(is_cosigned, node, vkey))
+        wait_until(partial(is_cosigned, node, vkey))
         [listed] = json.loads(read(node, "/.well-known/tallystick"))["witnesses"]
         assert listed["key"] == vkey
     told = tell("list", exeter.directory)

@@ -26,10 +26,10 @@ from ledger.note import parse_vkey
 from tests.live_node import LiveNode, live_node
 from tests.terminal import Person, Shown
 from tests.test_wheel import find_python, install
+from tests.waiting import COMES_SECONDS_MAX
 
 FEEDER = Path(__file__).with_name("outside") / "feed_witness.py"
 NAME = "witness.example/nobody-here-wrote"
-SECONDS_MAX = 30
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def outside_witness(programs: Path, folder: Path, log_key: str) -> Iterator[Outs
 
 async def cosigned(node: LiveNode, log_key: str, witness: str, size: int) -> str:
     """The head of this size that the node serves, once the witness has cosigned it."""
-    deadline = time.monotonic() + SECONDS_MAX
+    deadline = time.monotonic() + COMES_SECONDS_MAX
     async with aiohttp.ClientSession(node.url) as http:
         while True:
             async with http.get("/checkpoint") as answer:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +10,6 @@ from ledger.note import VerifierKey, make_signer
 from node.witness.logs import accept_log, witness_key
 from node.witness.policy import Witness, add_witness
 from tests.circle_node import CircleNode, Home, circle_node, found_circle, serving
-
-SECONDS_MAX = 20
 
 
 @dataclass(frozen=True)
@@ -57,12 +52,3 @@ async def make_neighbours(stack: AsyncExitStack, dsn: str, folder: Path, count: 
             await accept_log(theirs, neighbours.log_key())
             await add_witness(ours, Witness(key_of(node), f"Circle {number}", node.url))
     return neighbours
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> float:
-    """Wait for something that has to come; returns how many seconds it took."""
-    began = time.monotonic()
-    while not await condition():
-        assert time.monotonic() < began + SECONDS_MAX
-        await asyncio.sleep(0.02)
-    return time.monotonic() - began

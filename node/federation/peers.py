@@ -152,6 +152,8 @@ class Peers:
                 delay = min(2 * delay, RETRY_SECONDS_MAX)
             try:
                 await asyncio.wait_for(call.wait(), wait)
+                if call is calls.heard:  # it is there again, though it may not listen yet
+                    delay = RETRY_SECONDS
             except TimeoutError:
                 if wait == IDLE_SECONDS:
                     self.reached.pop(link_id, None)  # time to be heard of again
