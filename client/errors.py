@@ -314,11 +314,10 @@ class OrderLost(NodeError):
     def __init__(self, kind: str, *, certain: bool) -> None:
         self.kind, self.certain = kind, certain
         super().__init__(
-            f"An order ({kind}) did not reach the circle in time and was not done: ask for it"
-            " again."
+            "It did not reach the circle in time and was not done: ask for it again."
             if certain
-            else f"It is not known whether an order ({kind}) reached the circle in time: see"
-            " whether it was done before you ask for it again."
+            else "It is not known whether it reached the circle in time: see whether it was done"
+            " before you ask for it again."
         )
 
 

@@ -106,6 +106,13 @@ async def read_help(session: NodeSession, number: int) -> HelpView:
     return read_view(await session.read(f"{HELP}/{number}"))
 
 
+async def find_helps(session: NodeSession) -> dict[int, HelpView]:
+    """The requests that tokens are set aside for, by the entries that set them aside."""
+    views = (*await list_help(session), *await list_help(session, asked=True))
+    holds = {visit.hold: view for view in views for visit in view.visits}
+    return {hold: view for hold, view in holds.items() if hold is not None}
+
+
 async def list_help(session: NodeSession, *, asked: bool = False) -> tuple[HelpView, ...]:
     """What one asked for, newest first; or what one was asked for."""
     found: list[HelpView] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,7 @@ from node.care.retention import forget_care
 from node.clock import steady_clock, wall_clock
 from node.config import Config
 from node.connections import Connection, Pool
+from node.database import connection_settings, lock_name, owned
 from node.directory.expiry import forget_old
 from node.errors import AnotherWriter, DatabaseUnsuitable
 from node.federation.agreements import open_agreed
@@ -37,9 +38,8 @@ from node.keyring import check_keyring, read_keyring
 from node.loading import load
 from node.log_clock import LogClock
 from node.mark import Mark
-from node.migrate import migrate, service_role
+from node.migrate import migrate
 from node.numbers.keeping import keep_numbers
-from node.postgres import Postgres, embedded_postgres, running_postgres
 from node.referrals.exchanges import Referring
 from node.referrals.held import forget_referrals
 from node.talking.delivery import Delivery, open_delivery
@@ -95,50 +95,6 @@ class Circle:
     def address(self) -> str:
         """Where others reach this node."""
         return self.config.address
-
-
-@asynccontextmanager
-async def database(config: Config) -> AsyncIterator[str]:
-    """The circle's database: the one that is configured, or the embedded one."""
-    if config.database_url is not None:
-        yield config.database_url
-        return
-    async with embedded_postgres(config.directory) as server, _owned(_watch(server)):
-        yield server.dsn
-
-
-async def _watch(server: Postgres) -> None:
-    raise await server.failure()
-
-
-@asynccontextmanager
-async def reading(config: Config) -> AsyncIterator[Connection]:
-    """A connection to read the circle with, beside a node that may be serving it."""
-    async with AsyncExitStack() as stack:
-        dsn = config.database_url or running_postgres(config.directory)
-        if dsn is None:
-            dsn = await stack.enter_async_context(database(config))
-        connection = await asyncpg.connect(dsn, server_settings=_settings(config.schema))
-        try:
-            yield connection
-        finally:
-            await connection.close()
-
-
-async def is_served(connection: Connection, schema: str) -> bool:
-    """Whether a node has the circle's lock: it writes, or is about to."""
-    served: bool = await connection.fetchval(
-        """
-        SELECT EXISTS (
-            SELECT FROM pg_locks JOIN pg_database ON database = pg_database.oid
-            WHERE locktype = 'advisory' AND granted AND datname = current_database()
-            AND objsubid = 1
-            AND classid::bigint << 32 | objid::bigint = hashtextextended($1, 0)
-        )
-        """,
-        _lock_name(schema),
-    )
-    return served
 
 
 @asynccontextmanager
@@ -206,25 +162,12 @@ async def open_circle(
         )
         opening = partial(open_agreed, writer, pool)
         granting = grant_forever(pool, writer, keyring, opening, clearing.grant)
-        async with _owned(*work, granting):
+        async with owned(*work, granting):
             await shut_forked(writer, pool)
             yield Circle(
                 *(config, writer, verifier, pool, clock, registry),
                 *(witness, cosigner, peers, gossip, referring, delivery),
             )
-
-
-@asynccontextmanager
-async def _owned(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run background work for as long as the body, which its failure ends, to come out of it."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(job) for job in work]
-            yield
-            for task in tasks:
-                task.cancel()
-    except BaseExceptionGroup as failed:
-        raise failed.exceptions[0] from None
 
 
 async def _close_writer(writer: Writer) -> None:
@@ -238,14 +181,6 @@ async def _leave(_: Connection) -> None:
     transaction. To have the server reset everything costs as much as a small query."""
 
 
-def _lock_name(schema: str) -> str:
-    return f"tallystick writer {schema}"
-
-
-def _settings(schema: str) -> dict[str, str]:
-    return {"search_path": schema, "role": service_role(schema), "application_name": "tallyd"}
-
-
 async def _open_pool(dsn: str, schema: str) -> Pool:
     """Connections to read with, and to change what is beside the ledger."""
     pool: Pool = await asyncpg.create_pool(
@@ -253,7 +188,7 @@ async def _open_pool(dsn: str, schema: str) -> Pool:
         min_size=0,
         max_size=POOL_CONNECTIONS_MAX,
         command_timeout=STATEMENT_SECONDS_MAX,
-        server_settings=_settings(schema),
+        server_settings=connection_settings(schema),
         reset=_leave,
     )
     return pool
@@ -265,12 +200,12 @@ async def _connect_writer(dsn: str, schema: str) -> Connection:
     The session of a writer that was just killed may live on for a moment; so the lock is waited
     for.
     """
-    connection: Connection = await asyncpg.connect(dsn, server_settings=_settings(schema))
+    connection: Connection = await asyncpg.connect(dsn, server_settings=connection_settings(schema))
     try:
         async with connection.transaction():
             await connection.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'")
             await connection.execute(
-                "SELECT pg_advisory_lock(hashtextextended($1, 0))", _lock_name(schema)
+                "SELECT pg_advisory_lock(hashtextextended($1, 0))", lock_name(schema)
             )
     except asyncpg.LockNotAvailableError:
         connection.terminate()

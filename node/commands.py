@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +21,46 @@ import structlog
 
 from ledger.paper import write_code
 from node import founding
-from node.circle import database, open_circle
 from node.config import Config, read_config, write_config
+from node.database import database
 from node.directory.language import LANGUAGES, choose_language
 from node.errors import AlreadyInitialised
-from node.federation.clear_command import clear
-from node.federation.commands import peer
 from node.founding_options import FoundingOptions
-from node.http.serve import serve as serve_http
 from node.keyring import write_keyring
 from node.logs import configure_logs
 from node.migrate import check_schema_name, migrate
 from node.running import DIRECTORY, run
 from node.telling import tell
-from node.upkeep import check, erase, export
-from node.witness.commands import witness
 
 log = structlog.get_logger()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+_ELSEWHERE = {
+    "check": "node.upkeep",
+    "clear": "node.federation.clear_command",
+    "erase": "node.upkeep",
+    "export": "node.upkeep",
+    "peer": "node.federation.commands",
+    "witness": "node.witness.commands",
+}
+"""Where the commands are that this module has not."""
+
+
+class _Commands(click.Group):
+    """Loads a command when it is asked for: some take longer to load than others to run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*self.commands, *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _ELSEWHERE:
+            return super().get_command(ctx, cmd_name)
+        command = getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="tallystick")
 @click.pass_context
 def tallyd(context: click.Context) -> None:
@@ -182,7 +203,7 @@ Print this page, then clear the screen. These three are kept nowhere else.
    {secrets["identity_key"]}
 
 Next: tallyd serve {directory}
-Then, on the coordinator's own computer:
+Then, as the coordinator, here; or elsewhere, with the circle's public address:
    tally join http://{listen}/join#{secrets["invitation"]}"""
     )
 
@@ -191,7 +212,10 @@ Then, on the coordinator's own computer:
 @DIRECTORY
 def serve(directory: Path) -> None:
     """Serve the circle until interrupted."""
-    from node.api.app import build  # half of all that tallyd loads, and nothing else needs it
+    # Most of what tallyd loads, and nothing else needs it.
+    from node.api.app import build
+    from node.circle import open_circle
+    from node.http.serve import serve as serve_http
 
     async def job() -> None:
         config = read_config(directory)
@@ -221,7 +245,3 @@ def serve(directory: Path) -> None:
                 raise
 
     run(job)
-
-
-for command in (check, export, erase, witness, peer, clear):
-    tallyd.add_command(command)

@@ -12,7 +12,10 @@ written down to keep people safe is not for one of them to remove.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+
+import asyncpg
 
 from ledger import orders
 from ledger.entry import decode_postings
@@ -26,6 +29,7 @@ from node.help.held import erase_help, hold_help
 from node.talking.held import erase_messages
 
 SCAN_ROWS = 500
+ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,13 @@ class _Past:
     invitations: frozenset[bytes]
 
 
+async def find_erasable(connection: Connection, person: int) -> str:
+    """Who it is that would be erased. Raises PersonUnknown, NotErasable."""
+    await _check_erasable(connection, person)
+    row = await connection.fetchrow("SELECT handle, name FROM people WHERE person = $1", person)
+    return f"person {person}" if row is None else f"{row['name']} ({row['handle']}, {person})"
+
+
 async def erase(connection: Connection, person: int) -> Erased:
     """Erase a person, in one transaction; a node may serve meanwhile.
 
@@ -61,6 +72,14 @@ async def erase(connection: Connection, person: int) -> Erased:
     until they are erased. Raises PersonUnknown; NotErasable while they hold an open account or an
     office.
     """
+    for _ in range(ATTEMPTS - 1):
+        # Of two that wait for each other, such as this and who sends notices, PostgreSQL ends one.
+        with suppress(asyncpg.exceptions.TransactionRollbackError):
+            return await _erase(connection, person)
+    return await _erase(connection, person)
+
+
+async def _erase(connection: Connection, person: int) -> Erased:
     async with connection.transaction():
         await _check_erasable(connection, person)
         texts = await _delete_texts(connection, person)

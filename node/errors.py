@@ -40,6 +40,7 @@
         TooManyEvents             somebody has made as many events as they may
         NotPermitted              something that is for others to do
         NoSafeguarder             a concern that nobody here may read
+        NoCoordinator             a complaint that nobody here may read
         EventOver                 an answer to what is over or was cancelled
         EventFull                 more guests than there are places left
         HelpOver                  a request for help that is over, or was cancelled
@@ -448,6 +449,19 @@ class NoSafeguarder(RequestError):
         )
 
 
+class NoCoordinator(RequestError):
+    """A complaint that nobody may read: all coordinators are whom it is about, or near them."""
+
+    code = "no-coordinator"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No coordinator may read this complaint, because it is about them or about somebody "
+            "they share an account with: it is not kept. Tell an auditor of the circle, or bring "
+            "it up where the members meet."
+        )
+
+
 class EventOver(RequestError):
     """An answer to an event that is ``state``: over or cancelled."""
 
@@ -589,7 +603,8 @@ class NotErasable(TallystickError):
         held = [f"account {number}" for number in accounts]
         held += [f"the office of {office}" for office in offices]
         super().__init__(
-            f"Person {person} still holds {', '.join(held)}; close and dismiss first, then erase."
+            f"Person {person} still holds {', '.join(held)}: first a coordinator ends that, with"
+            " tally officer close, or dismiss."
         )
 
 

@@ -18,7 +18,7 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 Address = IPv4Address | IPv6Address
@@ -30,6 +30,18 @@ class NotPublic(OSError):
 
     def __init__(self, address: str) -> None:
         super().__init__(f"{address} is no public address")
+
+
+class _Names(aiohttp.ThreadedResolver):
+    """What no resolver can be asked for is a name that is not found."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        try:
+            return await super().resolve(host, port, family)
+        except ValueError:
+            raise OSError(f"{host[:80]!a} is no name") from None
 
 
 def is_reachable(address: str, own_url: str) -> bool:
@@ -91,7 +103,7 @@ async def outbound(
     """A session for as long as the body, of a node that is reached at ``own_url``."""
     connector = aiohttp.TCPConnector(
         keepalive_timeout=keepalive_seconds,
-        resolver=resolver,
+        resolver=resolver or _Names(),
         socket_factory=_opener(own_url),
     )
     async with aiohttp.ClientSession(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,12 +29,21 @@ def run(job: Callable[[], Coroutine[Any, Any, None]]) -> None:
             runner.run(job())
     except TallystickError as error:
         _end(str(error))
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except BrokenPipeError:
+        raise  # whoever reads what is printed has had enough
+    except OSError as error:
+        named = error.filename is not None and error.strerror is not None
+        _end(
+            f"{error.filename} cannot be used ({error.strerror})."
+            if named
+            else f"tallyd had to stop: {error.strerror or error}"
+        )
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         _end(f"tallyd had to stop: {error}")
     except KeyboardInterrupt:
-        sys.exit(130)
+        raise click.exceptions.Exit(130) from None
 
 
 def _end(sentence: str) -> NoReturn:
     tell(sentence, err=True)
-    sys.exit(1)
+    raise click.exceptions.Exit(1)

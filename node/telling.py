@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import sys
 import textwrap
+import threading
 
 import click
 
@@ -21,6 +23,20 @@ def tell(text: str, *, err: bool = False) -> None:
         columns = shutil.get_terminal_size().columns
         text = fit(text, max(WIDTH_MIN, min(columns, WIDTH_MAX)))
     click.echo(text, err=err)
+
+
+def confirm(question: str) -> bool:
+    """Ask for a yes or a no. Raises click.Abort for Ctrl-C, and where nobody can be asked.
+
+    A question is ended at once by Ctrl-C, which asyncio would only note until the next wait.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return click.confirm(question)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return click.confirm(question)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def fit(text: str, width: int) -> str:

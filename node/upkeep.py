@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from ledger import keys
 from node.check import CheckResult, Progress, check_log
-from node.circle import reading
 from node.config import read_config
+from node.database import reading
 from node.erase import erase as erase_person
-from node.export import Progress as Exported
-from node.export import export_log, export_person
+from node.erase import find_erasable
 from node.keyring import read_keyring
 from node.running import DIRECTORY, run
-from node.telling import tell
+from node.telling import confirm, tell
+
+if TYPE_CHECKING:
+    from node.export import Progress as Exported
 
 
 @click.command()
@@ -43,7 +46,7 @@ def check(directory: Path, as_json: bool) -> None:
         else:
             _tell_check(result)
         if result.problems:
-            sys.exit(1)
+            raise click.exceptions.Exit(1)
 
     run(job)
 
@@ -70,7 +73,7 @@ def describe_check(result: CheckResult) -> dict[str, Any]:
 def _tell_check(result: CheckResult) -> None:
     rate = result.entries / max(result.seconds, 1e-9)
     tell(
-        f"{result.entries:,} entries and {result.signatures:,} signatures replayed in "
+        f"{result.entries:,} entries and {_several(result.signatures, 'signature')} replayed in "
         f"{result.seconds:.1f} s ({rate:,.0f} entries a second)."
     )
     if not result.problems:
@@ -93,9 +96,11 @@ def export(directory: Path, person: int | None, output: Path | None) -> None:
     The log is lines of JSON, a person one JSON object.
     """
 
+    from node.export import export_log, export_person  # which needs most of what a node is
+
     async def job() -> None:
         config = read_config(directory)
-        with nullcontext(sys.stdout.buffer) if output is None else output.open("xb") as out:
+        with _exporting(output) as out:
             async with reading(config) as connection:
                 if person is None:
                     await export_log(connection, out, _show_export)
@@ -110,6 +115,20 @@ def export(directory: Path, person: int | None, output: Path | None) -> None:
     run(job)
 
 
+@contextmanager
+def _exporting(output: Path | None) -> Iterator[BinaryIO]:
+    """What is exported to; a file with half of it is not left behind to be taken for the whole."""
+    if output is None:
+        yield sys.stdout.buffer
+        return
+    with output.open("xb") as out:
+        try:
+            yield out
+        except BaseException:
+            output.unlink()
+            raise
+
+
 def _show_export(progress: Exported) -> None:
     if sys.stderr.isatty():
         click.echo(f"\r{progress.done:,} of {progress.total:,} entries   ", nl=False, err=True)
@@ -122,18 +141,26 @@ def _show_export(progress: Exported) -> None:
 def erase(directory: Path, person: int, yes: bool) -> None:
     """Forget a person: the name and the texts. The sums stay.
 
-    Gone is what was written by and about them. PERSON is their number. Their accounts have to be
-    closed before. It cannot be undone.
+    Gone is what was written by and about them. PERSON is their number, as tally officer people
+    shows it. Their accounts have to be closed before. It cannot be undone.
     """
 
     async def job() -> None:
-        config = read_config(directory)
-        if not yes:
-            click.confirm(f"Erase person {person}? It cannot be undone", abort=True)
-        async with reading(config) as connection:
+        async with reading(read_config(directory)) as connection:
+            who = await find_erasable(connection, person)
+            if not yes and not confirm(f"Erase {who}? It cannot be undone"):
+                tell("Nobody was erased.")
+                return
             erased = await erase_person(connection, person)
-        told = erased.texts + erased.request_texts
-        gone = f"the name, {told} texts and {erased.listings} listings"
-        tell(f"Person {person} is forgotten: {gone}. The sums stay.")
+        if not erased.names:
+            tell(f"Person {person} was forgotten before.")
+            return
+        gone = [_several(erased.texts + erased.request_texts, "text")]
+        gone.append(_several(erased.listings, "listing"))
+        tell(f"Person {person} is forgotten: the name, {' and '.join(gone)}. The sums stay.")
 
     run(job)
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

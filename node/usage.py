@@ -13,6 +13,7 @@ _NO_COMMAND = re.compile(r"No such command '(.*?)'", re.DOTALL)
 _EXTRA = re.compile(r"unexpected extra arguments? \((.*)\)", re.DOTALL)
 _VALUE = re.compile(r"'.*?'|\S+", re.DOTALL)
 _LARGE = 10**15
+_PERSON = "their number, as tally officer people shows it"
 
 
 def explain_usage(error: click.UsageError) -> str:
@@ -52,8 +53,14 @@ def _name(parameter: click.Parameter) -> str:
 
 
 def _meaning(parameter: click.Parameter) -> str:
-    """The directory is what every command needs, and what is forgotten."""
-    return ", the folder that your circle is in" if parameter.name == "directory" else ""
+    """Of what commands need and people cannot guess: where they have it from."""
+    match parameter.name:
+        case "directory":
+            return ", the folder that your circle is in"
+        case "person":
+            return f", {_PERSON}"
+        case _:
+            return ""
 
 
 def _bad_value(message: str, parameter: click.Parameter) -> str:
@@ -61,6 +68,8 @@ def _bad_value(message: str, parameter: click.Parameter) -> str:
     found = _VALUE.match(message)
     value = found[0] if found else "that"
     match parameter.type:
+        case _ if parameter.name == "person":
+            return f"{value} cannot be {name}: write {_PERSON}."
         case click.IntRange(min=low, max=high) if high is not None and high < _LARGE:
             return f"{value} cannot be {name}: write a whole number from {low} to {high}."
         case click.IntRange() | click.types.IntParamType():

@@ -239,6 +239,7 @@ class Writer:
                     self.connection = await self.connect()
                 self.loaded = await load(self.connection)
                 self.raise_mark()
+                self.outbox.set()  # no peer was heard since, and one may not have been told
                 return
             except DATABASE_AWAY as error:
                 log.warning("database_away", error=type(error).__name__)

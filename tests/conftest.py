@@ -1,5 +1,5 @@
-"""What tests share: one PostgreSQL for the session, the real data, people at their terminals, and
-no silent skips in CI.
+"""What tests share: one PostgreSQL for the session, the real data, people at their terminals, no
+silent skips in CI, and no deadline for an example that a busy computer is slow with.
 """
 
 from __future__ import annotations
@@ -7,17 +7,24 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from threading import Thread
 from typing import NoReturn, TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from node.postgres import embedded_postgres
 from tests.at_terminals import Newcomer, welcome
 from tests.live_node import LiveNode
 from tests.terminal import Person, Shown
+
+settings.register_profile(
+    "patient", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("patient")
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -33,6 +40,10 @@ _SLOW = frozenset(
 """Modules that take a quarter of a minute and more."""
 _QUICK = ("ledger", "federation", "http_layer")
 """Folders whose modules take seconds."""
+
+_DAY_SECONDS = 24 * 3600
+_TEST_SECONDS_MAX = 90
+"""Of those that go by this computer's clock."""
 
 _SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -93,6 +104,15 @@ def noa(node: LiveNode, capsys: Shown) -> Person:
 def newcomer(node: LiveNode, olive: Person, tmp_path: Path) -> Newcomer:
     """Invites somebody, who joins with a handle of their own, and is in this test only."""
     return lambda name: welcome(node, olive, tmp_path / name)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin no test so late that midnight (UTC) might come while it runs: there is an entry more in
+    every log then, and today is another day."""
+    left = _DAY_SECONDS - time.time() % _DAY_SECONDS
+    if left < _TEST_SECONDS_MAX:
+        time.sleep(left)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -85,7 +84,6 @@ def live_in(folder: Path) -> LivedIn:
 
 async def _live_in(folder: Path) -> LivedIn:
     node = init_node(folder / "circle", name="Peckham Circle", address="peckham.example")
-    node.port = _free_port()
     ann_keys, ben_keys, cat_keys = (KeyStore(folder / name) for name in ("ann", "ben", "cat"))
     node.start()
     try:
@@ -182,13 +180,6 @@ def _copied(source: Path, target: Path) -> Path:
     """With owners and modes, which PostgreSQL and the key files are particular about."""
     subprocess.run(["cp", "-a", source, target], check=True)
     return target
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 @dataclass(frozen=True, slots=True)

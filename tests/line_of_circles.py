@@ -6,7 +6,6 @@ Each node listens where its agreements say. Members' orders are made by hand, fr
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -40,6 +39,7 @@ from node.circle import open_circle
 from node.federation.agreements import Identity, open_agreed, party_of
 from node.http.serve import serve
 from tests.circle_node import CircleNode, Clock, Home, Member, found_circle, usual_rules
+from tests.live_ports import free_port
 
 PHASE_MS = 4 * 60 * 1000
 
@@ -59,14 +59,6 @@ async def serving_at(home: Home, port: int) -> AsyncIterator[CircleNode]:
         aiohttp.ClientSession(listening.url) as http,
     ):
         yield CircleNode(home, circle, listening.url, http)
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def found_at(dsn: str, folder: Path, name: str, clock: Clock | None = None) -> Home:

@@ -1,4 +1,4 @@
-"""A real node for tests: ``tallyd`` as its own process, on its own PostgreSQL, at a free port.
+"""A real node for tests: ``tallyd`` as its own process, with a PostgreSQL and a port of its own.
 
 ::
 
@@ -36,6 +36,7 @@ from client.records import Membership
 from ledger import keys
 from ledger.orders import Invite
 from ledger.paper import INVITATION_BYTES, invitation_seed, read_code, write_code
+from tests.live_ports import free_port
 
 START_SECONDS_MAX: Final = 60
 STOP_SECONDS_MAX: Final = 20
@@ -53,10 +54,7 @@ main()
 
 @dataclass(slots=True)
 class LiveNode:
-    """A circle's node. ``invitation`` is the first coordinator's code, good once.
-
-    ``url`` changes when it is started again without a fixed ``port``.
-    """
+    """A circle's node. ``invitation`` is the first coordinator's code, good once."""
 
     directory: Path
     circle: bytes
@@ -65,7 +63,7 @@ class LiveNode:
     paper_key: str
     identity_key: str
     url: str = ""
-    port: int = 0
+    port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
     script: str = _TALLYD
     process: subprocess.Popen[str] | None = None

@@ -111,7 +111,9 @@ async def _ask_for_help(coordinator: _SignedIn, member: _SignedIn, people: Popul
 async def _talk(coordinator: _SignedIn, member: _SignedIn) -> None:
     message = {"about": "listings/1", "to": 101, "words": "When could you come?"}
     await member.send("POST", "messages", message)
-    await member.send("POST", "complaints", {"about": "listings/1", "text": "It is gone."})
+    made = await member.send("POST", "listings", {"kind": "offer", "title": "Scones"})
+    complaint = {"about": f"listings/{made['id']}", "text": "They are gone."}
+    await coordinator.send("POST", "complaints", complaint)
     await coordinator.send("POST", "announcements", {"words": "The hall is closed on Friday."})
 
 

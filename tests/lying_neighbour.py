@@ -35,7 +35,8 @@ from ledger.keys import public_key
 from ledger.orders import Hold
 from node.config import write_config
 from tests.circle_node import HOUR, CircleNode, Home
-from tests.line_of_circles import agree, found_at, free_port, link_between, serving_at
+from tests.line_of_circles import agree, found_at, link_between, serving_at
+from tests.live_ports import free_port
 
 
 @dataclass(slots=True)

@@ -63,9 +63,9 @@ async def test_payment_to_nobody_comes_back(circles: tuple[Neighbour, Neighbour]
 async def test_payment_beyond_what_may_be_owed_is_refused_at_once(
     circles: tuple[Neighbour, Neighbour],
 ) -> None:
-    """Before anything is sent: Exeter may owe 500, of which 60 at least are used."""
+    """Before anything is sent: Exeter may owe 500."""
     exeter, totnes = circles
-    item, _ = order(exeter, totnes, ((totnes.circle, 480),), most=480, arrive=6)
+    item, _ = order(exeter, totnes, ((totnes.circle, 501),), most=501, arrive=6)
     answer = await send(exeter, item)
     assert answer["code"] == "route-unusable"
 

@@ -266,7 +266,7 @@ async def test_old_events_leave_the_feed(node: CircleNode) -> None:
     assert (await fetch(node)).events == []
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     zone=st.sampled_from(
         [

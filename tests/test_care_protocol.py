@@ -6,7 +6,16 @@ from pydantic import BaseModel
 
 from node.api import care, care_duty
 from node.api import complaints as complaints_api
-from node.care import complaints, concerns, handover, retention, rota, safeguarding, suspensions
+from node.care import (
+    complaints,
+    concerns,
+    handover,
+    lots,
+    retention,
+    rota,
+    safeguarding,
+    suspensions,
+)
 from node.talking.by_hand import Named
 from tests.test_protocol import _fields, section
 
@@ -52,7 +61,7 @@ def test_every_field_of_bodies_and_answers_is_named() -> None:
 def test_the_limits_and_the_retention_table_are_those_of_the_code() -> None:
     for stated in (
         f"has all of it, the {suspensions.ACTS_SHOWN} newest first",
-        f"drawn by lot from {concerns.NUMBERS[0]} to {concerns.NUMBERS[-1]}",
+        f"drawn by lot from {lots.NUMBERS[0]} to {lots.NUMBERS[-1]}",
         f"A member may have {concerns.OPEN_MAX} that are open",
         f"`readings` are the {concerns.READINGS_SHOWN} newest",
         f"changes or removes one; at most {concerns.NOTES_MAX}.",

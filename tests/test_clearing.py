@@ -121,13 +121,13 @@ def test_what_is_no_debt_is_refused(debt: Any) -> None:
         assert caught.value.position == 1
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(debts_of(st.integers(1, 3), 6))
 def test_nothing_that_can_be_tried_cancels_more(debts: list[Debt]) -> None:
     assert proven(debts).total == most_by_trying_all(debts)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(debts_of(AMOUNTS, 20))
 @example([("a", "b", AMOUNT_MAX), ("b", "c", AMOUNT_MAX), ("c", "a", AMOUNT_MAX), ("b", "a", 1)])
 def test_amounts_beyond_doubles_are_cleared_to_the_last_unit(debts: list[Debt]) -> None:
@@ -135,7 +135,7 @@ def test_amounts_beyond_doubles_are_cleared_to_the_last_unit(debts: list[Debt]) 
     assert proven(debts).total == total_without_solver(debts)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(data=st.data(), debts=debts_of(AMOUNTS, 20))
 def test_any_guess_leads_to_the_optimum(data: st.DataObject, debts: list[Debt]) -> None:
     """So whatever a solver answers, the result is exact."""
@@ -148,7 +148,7 @@ def test_any_guess_leads_to_the_optimum(data: st.DataObject, debts: list[Debt]) 
     assert total_without_solver(debts, guess) == proven(debts).total
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(debts=debts_of(AMOUNTS, 20), seed=st.integers(0, 99))
 def test_the_order_of_debts_does_not_matter(debts: list[Debt], seed: int) -> None:
     """Nor does it matter that one is told in two parts."""

@@ -17,7 +17,9 @@ from ledger.federation.gossip_envelope import PERIOD_MS, LinkPosition, parse_bul
 from ledger.federation.link import statement_of
 from ledger.federation.message import encode_statement
 from node.check import check_log
+from node.clock import wall_clock
 from node.config import write_config
+from node.federation.clearing import TICK_SECONDS
 from node.federation.survey import Survey, gather, link_keys, survey
 from node.federation.wishes import ask
 from node.gossip import nearby
@@ -30,12 +32,12 @@ from tests.line_of_circles import (
     at_rest,
     circles_in_line,
     found_at,
-    free_port,
     link_between,
     pay_by,
     quote,
     serving_at,
 )
+from tests.live_ports import free_port
 from tests.test_gossip_node_hostile import bulletin_of, tell
 from tests.waiting import until
 
@@ -212,13 +214,18 @@ async def test_ring_of_debts_is_cleared_on_command(postgres_dsn: str, tmp_path: 
         assert ("nothing to clear" if goes == min(owing) else "so little") in told.out
 
 
-async def test_each_night_clears_by_itself(postgres_dsn: str, tmp_path: Path) -> None:
-    """What bulletins say."""
+async def test_each_night_clears_by_itself(
+    postgres_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What bulletins say; also once a clock was years ahead for a while."""
     async with ring(postgres_dsn, tmp_path) as nodes:
         first, second, _ = nodes
         await owe_around(nodes, 30, 50, 40)
         assert look(first).debts == 0, "no bulletin says so yet"
         await speak(nodes)
+        with monkeypatch.context() as years_ahead:
+            years_ahead.setattr("tests.circle_node.wall_clock", lambda: wall_clock() + 10**11)
+            await asyncio.sleep(2 * TICK_SECONDS)
         night = 5 * 3_600_000 + 60_000 - first.clock.wall() % (24 * 3_600_000)
         first.clock.pass_(night % (24 * 3_600_000))
 

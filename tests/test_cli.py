@@ -329,7 +329,6 @@ def test_what_was_interrupted_is_done_once_and_told(
 ) -> None:
     """By the next command, whatever that is; the same command is not a second payment."""
     ann = newcomer("ann")
-    node.port = int(node.url.rpartition(":")[2])
     for again, balance in (("balance",), 540), (("pay", "olive", "1", "--for", "Jam"), 480):
         node.stop(signal.SIGKILL)
         try:

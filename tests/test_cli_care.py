@@ -74,6 +74,7 @@ def test_a_member_says_that_they_are_worried_and_the_lead_reads_it(
 def test_what_cannot_be_meant_is_answered_in_one_sentence(
     olive: Person, lou: Person, noa: Person
 ) -> None:
+    olive.tell("officer", "safeguarding", "--lead", "lou")
     assert noa.fail("concern", "mia") == 'Say what worries you, in your own words: --for "...".'
     assert "Nobody here is called zed" in noa.fail("concern", "zed", "--for", "x")
     assert olive.fail("officer", "concerns", "--note", "x") == (

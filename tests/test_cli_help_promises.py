@@ -44,6 +44,10 @@ def test_at_a_terminal_it_is_told_and_set_aside_again_and_paid_or_not(
 
 def _check_promised_anew(circle: HelpCircle, ann: Person, bob: Person) -> None:
     number, hold = _book(circle, ann, bob)
+    stands = f"It is for help {number}, Roses; how that stands: tally ask"
+    assert stands in unwrapped(ann.tell("promises"))
+    assert f"{stands}ed {number}" in unwrapped(bob.tell("promises"))
+    assert f"for help {number}, and goes to who comes" in unwrapped(ann.fail("assign", hold, "eve"))
     bob.tell("free", hold)
     lacking = "Nothing is set aside for it any more; first: tally ask --yes"
     wait_until(lambda: lacking in unwrapped(ann.tell("ask")))

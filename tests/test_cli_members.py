@@ -213,7 +213,6 @@ def test_nobody_is_named_once_their_name_was_erased(
 
 def erase(node: LiveNode, person: str) -> None:
     """``tallyd erase`` while the node does not run."""
-    node.port = int(node.url.rpartition(":")[2])
     node.stop()
     program = "from node.cli import main; main()"
     subprocess.run(

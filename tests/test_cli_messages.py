@@ -48,7 +48,8 @@ def test_members_write_and_read_and_answer(olive: Person, mia: Person, noa: Pers
     assert "Could you do mine?" not in mia.fail("officer", "complaints")
     told = olive.tell("officer", "complaints").replace("\n  ", " ")
     assert "mia complains of noa (message 1, Could you do mine?): He is not polite. (open)" in told
-    olive.tell("officer", "complaints", "--close", "1", "--outcome", "He will be.")
+    complaint = told.partition(".")[0]
+    olive.tell("officer", "complaints", "--close", complaint, "--outcome", "He will be.")
     assert "There is no member" in noa.fail("messages", "to", "olive", "Hello", *about)
 
 

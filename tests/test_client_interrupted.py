@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from client.address import parse_invitation
+from client.cli.tally import run_tally
 from client.clock import unix_ms
-from client.drafts import Draft
+from client.drafts import LIFETIME_MS, Draft
 from client.errors import NodeRefused, NodeUnreachable, OrderLost, ReceiptInvalid
 from client.joining import NewDevice, enrolment_of, join, recover
 from client.keystore import KeyStore
@@ -21,6 +23,7 @@ from client.transport import Patience
 from ledger.orders import Enrol, Pay
 from tests.live_node import LiveNode, live_node
 from tests.meddling_proxy import Exchange, MeddlingProxy, meddling_proxy
+from tests.terminal import Shown
 
 HASTY = Patience(attempts=1)
 """One attempt, so that a lost answer is an error at once."""
@@ -102,6 +105,40 @@ async def test_interrupted_payment_goes_out_again_and_is_done_once(
             assert resent.order.memo.text == "Hedge"
             assert await member.resend() == []
     assert await balance(ann) == 600 - 2 * 90
+
+
+async def test_who_waits_for_a_node_that_only_reads_sees_what_they_have(
+    ann: KeyStore, proxy: MeddlingProxy, capsys: Shown
+) -> None:
+    """What was asked for before is not in the way of reading, and is done once in the end."""
+    detail = "The node takes no orders now: it is an old backup."
+    problem = {"type": "/problems/frozen", "title": "Frozen", "status": 503, "detail": detail}
+    frozen = json.dumps({**problem, "code": "frozen"}).encode()
+    proxy.meddle = lambda exchange: (
+        replace(exchange, status=503, body=frozen, content_type="application/problem+json")
+        if exchange.path == "/api/v1/orders"
+        else exchange
+    )
+
+    async def tally(*arguments: str) -> tuple[int, str, str]:
+        status = await asyncio.to_thread(run_tally, ["--home", str(ann.folder), *arguments])
+        return status, *capsys.readouterr()
+
+    for _ in range(2):
+        status, told, refused = await tally("pay", "olive", "1h30")
+        assert (status, told) == (1, "")
+        assert "takes no orders at the moment; what was sent is never done twice" in refused
+    status, told, waits = await tally("balance")
+    assert status == 0
+    assert told.startswith("You have")
+    assert waits == (
+        "What you asked for before still waits, as the circle's node takes no orders at the moment"
+        " (1 in all).\n"
+    )
+    proxy.honest()
+    status, told, done = await tally("balance")
+    assert (status, told.splitlines()[0]) == (0, "You have 8 and a half hours.")
+    assert done.startswith("Something that was interrupted is done now, once: Ann pays")
 
 
 async def test_same_request_before_an_answer_is_the_same_order(
@@ -187,14 +224,16 @@ async def test_payment_that_expired_on_its_way_is_found_in_the_statement(
     ann: KeyStore, proxy: MeddlingProxy
 ) -> None:
     """It had been booked before, though its answer was lost and the order is over by now."""
-    early = unix_ms() - 12 * 3600 * 1000 + 1500
+    over = unix_ms() + 4_000
+    early = over - LIFETIME_MS
     proxy.meddle = lose_orders
     async with open_member(ann, patience=HASTY, clock=lambda: early) as member:
         account = member.membership.accounts[0]
         with pytest.raises(NodeUnreachable):
             await member.order(replace(PAY, account=account))
     proxy.honest()
-    await asyncio.sleep(1.6)
+    while unix_ms() <= over:
+        await asyncio.sleep(0.1)
     async with open_member(ann) as member:
         (resent,) = await member.resend()
         assert isinstance(resent.outcome, Proved)

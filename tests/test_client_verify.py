@@ -385,7 +385,6 @@ async def test_old_backup_is_noticed_and_kept_as_evidence(tmp_path: Path) -> Non
         officer, ben = KeyStore(tmp_path / "olive"), KeyStore(tmp_path / "ben")
         await node.officer(officer, "olive")
         await node.join(ben, "ben", starter=0, floor=-1000)
-        node.port = int(node.url.rpartition(":")[2])
         node.stop()
         shutil.copytree(node.directory, tmp_path / "backup", symlinks=True)
         node.start()

@@ -12,7 +12,7 @@ import pytest_asyncio
 from client.complaints import complaints
 from client.node_session import NodeSession
 from client.transport import Transport
-from ledger.orders import Close
+from ledger.orders import Close, Dismiss, Holder
 from node.care.complaints import OPEN_MAX
 from node.care.retention import COMPLAINTS_KEPT_MS, forget_care
 from node.erase import erase
@@ -82,13 +82,14 @@ async def test_the_same_words_are_one_complaint_until_somebody_has_dealt_with_it
 ) -> None:
     ann, mia, noa = node["ann"], node["mia"], node["noa"]
     body = {"about": await listing_of(node, mia), "text": "it is rude"}
-    for _ in range(2):
-        assert await node.request("POST", COMPLAINTS, noa, json=body) == (200, {"number": 1})
+    _, first = await node.request("POST", COMPLAINTS, noa, json=body)
+    assert await node.request("POST", COMPLAINTS, noa, json=body) == (200, first)
     assert await complain(node, noa, body["about"], "and it is still there") == "ok"
     assert len(await listed(node, ann)) == 2
     outcome = {"outcome": "Mia says sorry"}
-    assert await attempt(node, "PUT", f"{COMPLAINTS}/1", ann, outcome) == "ok"
-    assert await node.request("POST", COMPLAINTS, noa, json=body) == (200, {"number": 3})
+    assert await attempt(node, "PUT", f"{COMPLAINTS}/{first['number']}", ann, outcome) == "ok"
+    status, again = await node.request("POST", COMPLAINTS, noa, json=body)
+    assert (status, again != first) == (200, True)
     assert await complain(node, noa, body["about"], " ") == "request-invalid"
 
 
@@ -181,7 +182,8 @@ async def test_a_complaint_goes_with_either_of_the_two_and_a_while_after_it_is_d
     about = await listing_of(node, mia)
     assert await complain(node, noa, about) == "ok"
     assert await complain(node, node["zoe"], about) == "ok"
-    assert await attempt(node, "PUT", f"{COMPLAINTS}/1", ann, {"outcome": "They made up."}) == "ok"
+    closed = f"{COMPLAINTS}/{(await listed(node, ann))[1]['number']}"
+    assert await attempt(node, "PUT", closed, ann, {"outcome": "They made up."}) == "ok"
     over = node.clock.wall() + COMPLAINTS_KEPT_MS
     await forget_care(node.circle.pool, over - HOUR)
     assert len(await listed(node, ann)) == 2
@@ -199,11 +201,53 @@ async def test_a_coordinators_client_reads_all_complaints_however_many(node: Cir
     async with node.home.database() as database:
         await database.execute(
             """
-            INSERT INTO complaints (about, title, person, by, body, made)
-            SELECT 'listings/1', 'Rude', $1, $2, 'x', 0 FROM generate_series(1, 401)
+            INSERT INTO complaints (number, about, title, person, by, body, made)
+            SELECT number, 'listings/1', 'Rude', $1, $2, 'x', 401 - number / 2
+            FROM generate_series(1, 401) AS number
             """,
             *(mia.person, noa.person),
         )
     async with Transport(node.url) as transport:
         read = await complaints(NodeSession(transport, await node.sign_in(ann), 0))
-    assert [each.number for each in read] == list(range(401, 0, -1))
+    assert [each.made for each in read] == sorted((each.made for each in read), reverse=True)
+    assert sorted(each.number for each in read) == list(range(1, 402))
+
+
+async def test_a_complaint_is_not_read_by_whom_its_subject_lives_with(node: CircleNode) -> None:
+    """Nor closed by them: a household is as the ledger has it, as it is for concerns."""
+    ann, ben, mia = node["ann"], node["ben"], node["mia"]
+    joined = Holder(mia.person, 1)
+    await node.do(ann, joined, account=ben.account, cosigners=(ben,), text="they moved")
+    assert await complain(node, node["noa"], await listing_of(node, mia)) == "ok"
+    assert await listed(node, ben) == []
+    [seen] = await listed(node, ann)
+    path, outcome = f"{COMPLAINTS}/{seen['number']}", {"outcome": "It is nothing"}
+    assert await attempt(node, "PUT", path, ben, outcome) == "not-found"
+    assert await attempt(node, "PUT", path, ann, outcome) == "ok"
+
+
+async def test_a_complaint_that_nobody_would_read_is_refused_and_not_kept(
+    node: CircleNode,
+) -> None:
+    """Whoever complains of the only coordinator is told so, and whom to turn to."""
+    ann, noa = node["ann"], node["noa"]
+    about = await listing_of(node, ann)
+    await node.do(ann, Dismiss(node["ben"].person, "coordinator"), text="he moved")
+    body = {"about": about, "text": "It is not nice."}
+    status, problem = await node.request("POST", COMPLAINTS, noa, json=body)
+    assert (status, problem["code"]) == (409, "no-coordinator")
+    assert "auditor" in problem["detail"]
+    assert (await node.read(f"/api/v1/people/{noa.person}/everything", noa))["complaints"] == []
+
+
+async def test_the_number_of_a_complaint_says_nothing_of_others(node: CircleNode) -> None:
+    """A coordinator who is shown 1, 2 and 4 would know of whom the third is."""
+    ann, noa = node["ann"], node["noa"]
+    about = await listing_of(node, node["mia"])
+    for number in range(9):
+        assert await complain(node, noa, about, f"it is rude {number}") == "ok"
+    numbers = [each["number"] for each in await listed(node, ann)]
+    assert [each["text"][-1] for each in await listed(node, ann)] == list("876543210")
+    assert numbers not in (sorted(numbers), sorted(numbers, reverse=True))
+    found = await node.read(COMPLAINTS, ann, limit=4, cursor=numbers[3])
+    assert [each["number"] for each in found["complaints"]] == numbers[4:8]

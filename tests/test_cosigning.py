@@ -19,15 +19,19 @@ from ledger.note import COSIGNATURE_V1, VerifierKey, make_signer
 from ledger.receipt import parse_receipt, verify_receipt
 from ledger.witness import format_request
 from node.errors import HistoryLost, WitnessUnusable
-from node.witness.client import check_url
+from node.witness.client import Answer, WitnessClient, check_url
 from node.witness.cosigning import BEHIND_SECONDS_MAX, START_SECONDS_MAX
 from node.witness.policy import Witness, add_witness, remove_witness, set_needed
 from tests.circle_node import CircleNode, Home, serving
+from tests.line_of_circles import circles_in_line
 from tests.waiting import until
-from tests.witnessed_circle import Neighbours, make_neighbours
+from tests.witnessed_circle import Neighbours, key_of, make_neighbours
 
-SLACK = 1.5
+SLACK = 3.0
 """What a loaded machine may take longer."""
+
+HEARD_TIMES = 8
+"""Were the wait doubled each time, it would be a minute after so many."""
 
 
 @pytest_asyncio.fixture
@@ -288,6 +292,43 @@ async def test_a_bad_witness_neither_stops_the_node_nor_the_others(
 
             assert await until(is_cosigned) < BEHIND_SECONDS_MAX + SLACK
             assert await why_frozen(node) is None
+
+
+async def test_a_witness_that_has_its_own_log_cosigned_is_asked_again_soon(
+    postgres_dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often it could not be reached before."""
+    tries = 0
+    add_checkpoint = WitnessClient.add_checkpoint
+
+    async def reach(client: WitnessClient, url: str, request: str) -> Answer:
+        nonlocal tries
+        if url == totnes.url:
+            tries += 1
+            raise WitnessUnusable(url, "it cannot be reached")
+        return await add_checkpoint(client, url, request)
+
+    async with circles_in_line(postgres_dsn, tmp_path, "exeter", "totnes") as (exeter, totnes):
+        keys = [key_of(exeter)]
+        await until(lambda: is_newest_cosigned(totnes, keys))
+        monkeypatch.setattr(WitnessClient, "add_checkpoint", reach)
+        monkeypatch.setattr("node.witness.cosigning.HEARD_SECONDS", 0.5)
+        await exeter.welcome("noa")
+        for times in range(HEARD_TIMES):
+
+            async def was_tried(times: int = times) -> bool:
+                return tries > times
+
+            await until(was_tried)
+            head = totnes.circle.writer.loaded.head
+            request = format_request(head.size, (), head.checkpoint)
+            answer = await totnes.circle.cosigner.client.add_checkpoint(exeter.url, request)
+            assert answer.status == 200
+
+
+async def is_newest_cosigned(node: CircleNode, keys: list[VerifierKey]) -> bool:
+    """Whether its newest head is served, with all these cosignatures."""
+    return await served(node, keys) == (node.circle.writer.loaded.head.size, len(keys))
 
 
 def test_addresses_are_https_or_of_this_computer() -> None:

@@ -19,6 +19,7 @@ from node.migrate import migrations
 from node.postgres import embedded_postgres
 from node.postgres_account import unprivileged_account
 from tests.circle_node import Home, found_circle, serving
+from tests.waiting import COMES_SECONDS_MAX
 
 WRITTEN_ONCE = ("entries", "postings", "tiles")
 HELD = "claimed_by_somebody"
@@ -197,14 +198,14 @@ async def test_a_server_that_does_not_flush_to_the_disk_is_refused(tmp_path: Pat
 
 async def connect_soon(dsn: str) -> Connection:
     """Connect to a server that is just being started."""
-    for _ in range(500):
-        try:
-            connection: Connection = await asyncpg.connect(dsn)
-        except (OSError, asyncpg.CannotConnectNowError):
-            await asyncio.sleep(0.02)
-        else:
-            return connection
-    raise AssertionError("the server did not start")
+    async with asyncio.timeout(COMES_SECONDS_MAX):
+        while True:
+            try:
+                connection: Connection = await asyncpg.connect(dsn)
+            except (OSError, asyncpg.CannotConnectNowError):
+                await asyncio.sleep(0.02)
+            else:
+                return connection
 
 
 async def test_a_schema_that_was_changed_or_is_newer_is_refused(home: Home) -> None:

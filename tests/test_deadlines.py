@@ -28,8 +28,8 @@ SHORT = HttpLimits(
     connections_max=4,
     shutdown_seconds=2.0,
 )
-# What the machine may take longer than the deadline and the sweep after it.
-SLACK = 1.0
+# What a busy machine may take longer than the deadline and the sweep after it.
+SLACK = 5.0
 
 GET = b"GET /size HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -220,18 +220,19 @@ async def test_dribbled_body_is_refused_and_closed(node: Node) -> None:
     sender.cancel()
 
 
-async def test_body_that_keeps_moving_has_the_time_it_needs(node: Node) -> None:
-    """Forty thousand bytes at thirty thousand a second take longer than the bare deadline."""
-    reader, writer = await node.connect()
-    head = "POST /body HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    writer.write(f"{head}Content-Length: 40002\r\n\r\n".encode())
-    writer.write(b'"')
-    for _ in range(20):
-        writer.write(b"x" * 2000)
-        await writer.drain()
-        await asyncio.sleep(0.06)
-    writer.write(b'"')
-    assert json.loads(await answer(reader)) == {"size": 40000}
+async def test_body_that_keeps_moving_has_the_time_it_needs() -> None:
+    """Forty thousand bytes at twenty thousand a second take longer than the bare deadline."""
+    async with served(replace(SHORT, body_seconds=1.5)) as node:
+        reader, writer = await node.connect()
+        head = "POST /body HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        writer.write(f"{head}Content-Length: 40002\r\n\r\n".encode())
+        writer.write(b'"')
+        for _ in range(20):
+            writer.write(b"x" * 2000)
+            await writer.drain()
+            await asyncio.sleep(0.1)
+        writer.write(b'"')
+        assert json.loads(await answer(reader)) == {"size": 40000}
 
 
 async def test_body_that_nobody_reads_does_not_hold_the_connection(node: Node) -> None:
@@ -242,25 +243,26 @@ async def test_body_that_nobody_reads_does_not_hold_the_connection(node: Node) -
     assert await closed_after(reader) <= LINGER_SECONDS + SLACK
 
 
-async def test_idle_connection_is_kept_for_a_while_and_then_closed(node: Node) -> None:
-    reader, writer = await node.connect()
-    for _ in range(3):
+async def test_idle_connection_is_kept_for_a_while_and_then_closed() -> None:
+    async with served(replace(SHORT, keep_alive_seconds=2.5)) as node:
+        reader, writer = await node.connect()
+        for _ in range(3):
+            writer.write(GET)
+            assert await answer(reader) == b'{"size":7}'
+            await asyncio.sleep(SHORT.header_seconds * 1.3)
+        assert await closed_after(reader) <= 2.5 + SLACK
+
+
+async def test_request_begun_late_in_idleness_has_its_whole_time() -> None:
+    async with served(replace(SHORT, keep_alive_seconds=2.5, header_seconds=5.0)) as node:
+        reader, writer = await node.connect()
         writer.write(GET)
+        await answer(reader)
+        await asyncio.sleep(1.0)
+        writer.write(GET[:10])
+        await asyncio.sleep(2.0)
+        writer.write(GET[10:])
         assert await answer(reader) == b'{"size":7}'
-        await asyncio.sleep(SHORT.header_seconds * 1.3)
-    seconds = await closed_after(reader)
-    assert seconds <= SHORT.keep_alive_seconds + SLACK
-
-
-async def test_request_begun_late_in_idleness_has_its_whole_time(node: Node) -> None:
-    reader, writer = await node.connect()
-    writer.write(GET)
-    await answer(reader)
-    await asyncio.sleep(SHORT.keep_alive_seconds * 0.8)
-    writer.write(GET[:10])
-    await asyncio.sleep(SHORT.keep_alive_seconds * 0.35)
-    writer.write(GET[10:])
-    assert await answer(reader) == b'{"size":7}'
 
 
 async def test_slow_handler_is_not_the_clients_fault(node: Node) -> None:
@@ -282,14 +284,16 @@ async def test_client_that_does_not_read_is_cut(node: Node, path: str, connectio
     assert node.gate.streams_ended == (path == "/much")
 
 
-async def test_client_that_reads_slowly_is_served(node: Node) -> None:
-    reader, writer = await node.connect()
-    writer.write(b"GET /block HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    read = 0
-    while piece := await asyncio.wait_for(reader.read(4_000_000), 5):
-        read += len(piece)
-        await asyncio.sleep(0.01)
-    assert read > 50_000_000
+async def test_client_that_reads_slowly_is_served() -> None:
+    """For longer than it may read nothing."""
+    async with served(replace(SHORT, write_seconds=1.0)) as node:
+        reader, writer = await node.connect()
+        writer.write(b"GET /block HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        read = 0
+        while piece := await asyncio.wait_for(reader.read(100_000), 5):
+            read += len(piece)
+            await asyncio.sleep(0.002)
+        assert read > 50_000_000
 
 
 @pytest.mark.parametrize("connection", ["keep-alive", "close"])
@@ -333,20 +337,21 @@ async def test_connection_beyond_the_limit_is_told_and_closed(node: Node) -> Non
     assert node.count("connections_refused_total") == 1
 
 
-async def test_new_connection_takes_the_place_of_the_longest_idle(node: Node) -> None:
-    idle = []
-    for _ in range(SHORT.connections_max):
+async def test_new_connection_takes_the_place_of_the_longest_idle() -> None:
+    async with served(replace(SHORT, keep_alive_seconds=60)) as node:
+        idle = []
+        for _ in range(SHORT.connections_max):
+            reader, writer = await node.connect()
+            writer.write(GET)
+            await answer(reader)
+            idle.append((reader, writer))
         reader, writer = await node.connect()
         writer.write(GET)
-        await answer(reader)
-        idle.append((reader, writer))
-    reader, writer = await node.connect()
-    writer.write(GET)
-    assert await answer(reader) == b'{"size":7}'
-    assert await closed_after(idle[0][0]) < SHORT.keep_alive_seconds / 2
-    idle[1][1].write(GET)
-    assert await answer(idle[1][0]) == b'{"size":7}'
-    assert node.count("connections_refused_total") == 0
+        assert await answer(reader) == b'{"size":7}'
+        assert await closed_after(idle[0][0]) <= SLACK
+        idle[1][1].write(GET)
+        assert await answer(idle[1][0]) == b'{"size":7}'
+        assert node.count("connections_refused_total") == 0
 
 
 async def test_request_in_flight_is_answered_when_the_node_stops() -> None:

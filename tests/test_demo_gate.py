@@ -86,6 +86,8 @@ async def test_mute_line_lets_the_question_in_and_no_answer_out(
     gate.become(Line.MUTE)
     async with call(gate) as (reader, writer):
         writer.write(b"ask\n")
+        while not heard:
+            await asyncio.sleep(0.01)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(1), QUIET_SECONDS)
         assert heard == [b"ask\n"]

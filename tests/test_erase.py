@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -32,6 +36,7 @@ from ledger.orders import (
 )
 from ledger.paper import invitation_seed
 from node.check import check_log
+from node.config import write_config
 from node.erase import Erased, erase
 from node.errors import NotErasable
 from tests.circle_node import (
@@ -43,6 +48,7 @@ from tests.circle_node import (
     make_member,
     serving,
 )
+from tests.waiting import until
 
 
 @pytest_asyncio.fixture
@@ -290,3 +296,66 @@ async def test_a_former_member_is_signed_out_and_their_handle_is_free(node: Circ
     assert newcomer.person != mia.person
     line = (await node.read(f"/api/v1/accounts/{noa.account}/statement", noa))["lines"][0]
     assert line["counterparty"] == {"account": mia.account, "handle": None, "name": None}
+
+
+async def test_erasing_goes_on_after_a_deadlock_with_who_serves(node: CircleNode) -> None:
+    """Of two transactions that wait for each other, PostgreSQL ends one: here the erasing one."""
+    ann, mia = node["ann"], node["mia"]
+    await node.pay(mia, node["noa"], 30, "mia wrote this")
+    await node.do(ann, Close(), account=mia.account)
+    async with node.home.database() as serving, node.home.database() as erasing:
+        async with serving.transaction():
+            await serving.execute("SET LOCAL deadlock_timeout = '1h'")
+            await serving.fetch("SELECT FROM people WHERE person = $1 FOR UPDATE", mia.person)
+            erased = asyncio.create_task(erase(erasing, mia.person))
+            await wait_until_waiting(node, erasing.get_server_pid())
+            await serving.fetch("SELECT FROM personal WHERE person = $1 FOR UPDATE", mia.person)
+        assert (await erased).names == 1
+    assert "mia wrote this" not in await texts(node)
+
+
+async def wait_until_waiting(node: CircleNode, process: int) -> None:
+    """Until this process of the server waits for a lock."""
+    async with node.home.database() as connection:
+
+        async def waits() -> bool:
+            blockers = await connection.fetchval("SELECT pg_blocking_pids($1)", process)
+            return bool(blockers)
+
+        await until(waits)
+
+
+async def test_command_says_whom_it_is_about_to_erase(node: CircleNode) -> None:
+    """By name, as a number is easily mistaken; and what was forgotten before is not told again."""
+    mia = node["mia"]
+    asked = await tallyd_erase(node, mia.person, "y\n")
+    assert asked.stderr == (
+        f"Person {mia.person} still holds account {mia.account}: first a coordinator ends that,"
+        " with tally officer close, or dismiss.\n"
+    )
+    await node.do(node["ann"], Close(), account=mia.account)
+    asked = await tallyd_erase(node, mia.person, "n\n")
+    question = f"Erase Mia Müller (mia, {mia.person})? It cannot be undone [y/N]: "
+    assert asked.stdout == f"{question}Nobody was erased.\n"
+    asked = await tallyd_erase(node, mia.person, "y\n")
+    assert asked.stdout.startswith(f"{question}Person {mia.person} is forgotten: the name, ")
+    asked = await tallyd_erase(node, mia.person, "y\n")
+    assert asked.stdout.endswith(f"Person {mia.person} was forgotten before.\n")
+
+
+async def tallyd_erase(
+    node: CircleNode, person: int, answer: str
+) -> subprocess.CompletedProcess[str]:
+    home = node.home
+    program = "from node.cli import main; main()"
+    write_config(home.config.directory, home.config.schema, "127.0.0.1:0")
+    return await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", program, "erase", str(home.config.directory), str(person)],
+        env={**os.environ, "DATABASE_URL": home.dsn},
+        input=answer,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

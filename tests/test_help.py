@@ -293,6 +293,12 @@ async def test_weekly_help_keeps_its_helper_and_one_week_finds_another(node: Cir
     seen = await read(node, mia, number)
     assert [visit["helper"]["handle"] for visit in seen["visits"]] == ["bob", "eve", "bob"]
     assert seen["visits"][1]["begins"] == begins[1]
+    assert await accept(node, mia, number, eve) == "ok"
+    for visit in (visits[0], visits[2]):
+        await node.do(bob, Assign(visit["hold"], ()))
+    assert await put(node, f"visits/{visits[0]['number']}/left", bob, {"rest": True}) == "ok"
+    seen = await read(node, mia, number)
+    assert [visit["status"] for visit in seen["visits"]] == ["open", "booked", "open"]
 
 
 async def test_the_asker_picks_among_those_who_say_yes(node: CircleNode) -> None:

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 from asyncpg.connection import LoggedQuery
 
-from ledger.orders import Assign
+from ledger.orders import Assign, Release, Settle
 from node.api.help_views import render_requests
 from node.api.sessions import Session
 from tests.circle_node import HOUR, CircleNode, Member
@@ -318,6 +318,20 @@ async def test_who_is_rung_up_anyway_is_not_told_what_they_just_said(node: Circl
     assert (await read(node, bob, asked["number"]))["own"]["entered_by"]["handle"] == "ann"
 
 
+async def test_who_cannot_come_is_not_told_afterwards_that_they_are_expected(
+    node: CircleNode,
+) -> None:
+    """Nobody had rung them yet; for the weeks that they still come, they are rung."""
+    bob = node["bob"]
+    await tell(node, bob, channel="call", contact="020 7946 0111")
+    booked = await agreed(node, "bob", weeks=2)
+    first, second = booked["visits"]
+    assert await put(node, f"visits/{first['number']}/left", bob) == "ok"
+    assert "booked" in await notices(node, bob)
+    assert await put(node, f"visits/{second['number']}/left", bob) == "ok"
+    assert "booked" not in await notices(node, bob)
+
+
 async def test_many_requests_take_as_many_questions_to_the_database_as_one(
     node: CircleNode,
 ) -> None:
@@ -377,3 +391,46 @@ def test_at_a_terminal_the_desk_is_told_what_to_say_for_each_call(
         olive.tell(*own)
         wait_until(lambda: "Hedge" in desk())
         assert "another coordinator rings" in desk()
+
+
+@pytest.mark.parametrize("deviceless", [True, False])
+async def test_a_helper_whom_silence_does_not_pay_is_asked_after(
+    node: CircleNode, deviceless: bool
+) -> None:
+    """Who has no device collects nothing; who has one may forget to."""
+    bob = node["bob"]
+    booked = await agreed(node, "bob")
+    async with node.home.database() as database:
+        flag = "UPDATE accounts SET deviceless = $1 WHERE number = $2"
+        await database.execute(flag, deviceless, bob.account)
+    node.later(2 * DAY + 2 * HOUR)
+    path = f"visits/{booked['visits'][0]['number']}/done"
+    assert await put(node, path, node["ann"], {"minutes": 60}) == "ok"
+    node.later((3 if deviceless else 7) * DAY - HOUR)
+    assert await _calls(node) == [], "they have their time first"
+    node.later(2 * HOUR)
+    assert await _calls(node) == [("confirm", booked["number"], "mia")]
+    hold = booked["visits"][0]["hold"]
+    await node.do(node["mia"], Settle(hold, bob.account, 60))
+    assert await _calls(node) == []
+
+
+async def test_what_is_set_aside_by_who_phones_for_what_does_not_come_about_is_on_the_desk(
+    node: CircleNode,
+) -> None:
+    bob, mia = node["bob"], node["mia"]
+    nobody = await ask(node, mia)
+    booked = await agreed(node, "bob", hours=60)
+    async with node.home.database() as database:
+        await database.execute("UPDATE accounts SET deviceless = number = $1", mia.account)
+    node.later(2 * DAY + 2 * HOUR)
+    await go_round(node)
+    assert ("free", nobody["number"], "mia") in await _calls(node)
+    [dropped], [visit] = nobody["visits"], booked["visits"]
+    await node.do(mia, Release(dropped["hold"]))
+    assert await attempt(node, "DELETE", f"/api/v1/help/{booked['number']}", mia) == "ok"
+    assert await _calls(node) == [], "whoever was to come gives it back first"
+    await node.do(bob, Assign(visit["hold"], ()))
+    assert await _calls(node) == [("free", booked["number"], "mia")]
+    await node.do(mia, Release(visit["hold"]))
+    assert await _calls(node) == []

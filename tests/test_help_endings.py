@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -316,3 +317,95 @@ async def test_a_promise_that_is_handed_back_late_is_given_to_the_next(node: Cir
     assert await node.attempt(mia, Assign(visit["hold"], (eve.account,))) == "hold-locked"
     await node.do(bob, Assign(visit["hold"], ()))
     assert await accept(node, mia, seen["number"], eve) == "ok"
+
+
+async def test_who_was_asked_for_a_week_that_is_over_may_come_in_the_next(
+    node: CircleNode,
+) -> None:
+    """The asker may pick them then, too, and what they are shown is when they would come."""
+    mia, bob = node["mia"], node["bob"]
+    for picks in (False, True):
+        asked = await ask(node, mia, weeks=2, picks=picks)
+        number = asked["number"]
+        if picks:
+            assert await put(node, f"help/{number}/yes", bob) == "ok"
+        node.later(3 * DAY)
+        await go_round(node)
+        seen = await read(node, bob, number)
+        [last] = asked["windows"]
+        begins = datetime.fromisoformat(last["begins"]) + timedelta(days=7)
+        assert seen["own"]["begins"] == begins.isoformat(timespec="minutes")
+        said = f"help/{number}/{'picked' if picks else 'yes'}"
+        by, body = (mia, {"helper": bob.person}) if picks else (bob, {})
+        assert await put(node, said, by, body) == "ok"
+        assert await accept(node, mia, number, bob) == "ok"
+        states = [each["status"] for each in (await read(node, mia, number))["visits"]]
+        assert states == ["dropped", "booked"]
+        node.later(14 * DAY)
+
+
+@pytest.mark.parametrize("minutes", [75, 60])
+async def test_whoever_mends_how_long_it_took_is_still_paid_by_silence(
+    node: CircleNode, minutes: int
+) -> None:
+    """What was claimed is claimed once, and the asker has three days from the last word on."""
+    bob = node["bob"]
+    [visit] = (await agreed(node))["visits"]
+    node.later(2 * DAY + 2 * HOUR)
+    path = f"visits/{visit['number']}/done"
+    assert await put(node, path, bob, {"minutes": 60}) == "ok"
+    await node.do(bob, Claim(visit["hold"], 60))
+    node.later(DAY)
+    assert await put(node, path, bob, {"minutes": 75}) == "ok"
+    assert await put(node, path, bob, {"minutes": minutes}) == "ok"
+    await tell_all(node)
+    node.later(2 * DAY + 2 * HOUR)
+    settle = Settle(visit["hold"], bob.account, 60)
+    assert await node.attempt(bob, settle) == "asker-untold"
+    node.later(DAY)
+    await node.do(bob, settle)
+
+
+async def test_somebody_can_be_accepted_while_another_place_lacks_its_promise(
+    node: CircleNode,
+) -> None:
+    mia, bob = node["mia"], node["bob"]
+    asked = await ask(node, mia, helpers=2)
+    assert await put(node, f"help/{asked['number']}/yes", bob) == "ok"
+    lacking = next(
+        each for each in (await read(node, mia, asked["number"]))["visits"] if not each["helper"]
+    )
+    await node.do(mia, Release(lacking["hold"]))
+    await go_round(node)
+    assert (await read(node, mia, asked["number"]))["status"] == "draft"
+    assert await accept(node, mia, asked["number"], bob) == "ok"
+
+
+async def test_what_happened_after_all_goes_on_though_the_rest_was_cancelled(
+    node: CircleNode,
+) -> None:
+    mia, bob = node["mia"], node["bob"]
+    seen = await agreed(node, weeks=2)
+    node.later(2 * DAY + 2 * HOUR)
+    first = f"visits/{seen['visits'][0]['number']}"
+    assert await put(node, f"{first}/missed", mia, {"who": "helper"}) == "ok"
+    assert await attempt(node, "DELETE", f"/api/v1/help/{seen['number']}", mia) == "ok"
+    found = {"failed": False, "happened": True}
+    assert await put(node, f"{first}/found", node["ann"], found) == "ok"
+    assert (await read(node, mia, seen["number"]))["status"] == "filled"
+    assert await put(node, f"{first}/done", bob, {"minutes": 60}) == "ok"
+    assert (await read(node, mia, seen["number"]))["status"] == "over"
+
+
+@pytest.mark.parametrize("who", ["mia", "ann", "bob"])
+async def test_a_helper_is_told_when_others_say_that_it_took_another_time(
+    node: CircleNode, who: str
+) -> None:
+    """They are paid by it."""
+    bob = node["bob"]
+    [visit] = (await agreed(node))["visits"]
+    node.later(2 * DAY + 2 * HOUR)
+    path = f"visits/{visit['number']}/done"
+    assert await put(node, path, bob, {"minutes": 60}) == "ok"
+    assert await put(node, path, node[who], {"minutes": 45}) == "ok"
+    assert (await notices(node, bob)).count("done") == (who != "bob")

@@ -14,7 +14,7 @@ from node.connections import Connection
 from node.erase import erase
 from tests.circle_node import CircleNode, Member
 from tests.directory_circle import attempt
-from tests.help_circle import ask, help_circle, help_with, put
+from tests.help_circle import agreed, ask, go_round, help_circle, help_with, put
 
 TIMES = 8
 
@@ -90,3 +90,27 @@ async def test_who_erases_waits_for_who_calls_off_and_never_the_other_way_round(
             await wait_for_waiting(database, 2)
         assert await first == "ok"
         await second
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_who_was_to_come_to_somebody_erased_is_told_that_it_is_off(
+    node: CircleNode, at_once: bool
+) -> None:
+    """Without a word of theirs; whether or not the node had time to tell before."""
+    ann, mia, bob = node["ann"], node["mia"], await node.welcome("bob")
+    await help_with(node, "bob")
+    seen = await agreed(node)
+    await node.do(bob, Release(seen["visits"][0]["hold"]))
+    await node.do(ann, Close(), account=mia.account)
+    if not at_once:
+        await go_round(node)
+    await erase_person(node, mia, 0)
+    await go_round(node)
+    async with node.home.database() as database:
+        told = await database.fetch(
+            "SELECT kind, words FROM notices WHERE person = $1 AND told IS NULL", bob.person
+        )
+        words = "What you were asked for: help is not needed any more. Thank you."
+        assert [tuple(row) for row in told] == [("off", words)]
+        status = "SELECT status FROM help_requests WHERE number = $1"
+        assert await database.fetchval(status, seen["number"]) == "cancelled"

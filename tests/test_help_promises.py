@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from ledger.orders import Assign, Pay, Release, Settle
-from tests.circle_node import HOUR, CircleNode
+from ledger.orders import Assign, Claim, Pay, Release, Settle
+from tests.circle_node import HOUR, CircleNode, Member
 from tests.directory_circle import tell
 from tests.help_circle import (
     agreed,
@@ -59,6 +59,14 @@ async def words_of(node: CircleNode, handle: str, kind: str) -> list[str]:
     return [row["words"] for row in rows]
 
 
+async def flag_as_phoning(node: CircleNode, member: Member) -> None:
+    """As a coordinator does for who has lost their device, and the node follows."""
+    async with node.home.database() as database:
+        flag = "UPDATE accounts SET deviceless = true WHERE number = $1"
+        await database.execute(flag, member.account)
+    await go_round(node)
+
+
 async def test_what_was_released_is_done_and_unpaid_and_both_are_told_what_can_be_done(
     node: CircleNode,
 ) -> None:
@@ -81,8 +89,7 @@ async def test_who_phones_is_told_to_speak_to_a_coordinator_of_what_is_unpaid(
     node: CircleNode,
 ) -> None:
     seen = await done(node)
-    async with node.home.database() as database:
-        await database.execute("UPDATE help_requests SET phones = true")
+    await flag_as_phoning(node, node["mia"])
     await node.do(node["bob"], Release(seen["visits"][0]["hold"]))
     await go_round(node)
     [told] = await words_of(node, "mia", "unpaid")
@@ -235,8 +242,7 @@ async def test_for_who_phones_a_promise_that_is_gone_is_a_call_from_the_desk(
     ann, bob, mia = node["ann"], node["bob"], node["mia"]
     await tell(node, bob, contact="020 7946 0111")
     seen = await agreed(node)
-    async with node.home.database() as database:
-        await database.execute("UPDATE help_requests SET phones = true")
+    await flag_as_phoning(node, node["mia"])
     await node.do(bob, Release(seen["visits"][0]["hold"]))
     await go_round(node)
     assert "unpromised" not in await notices(node, mia)
@@ -246,3 +252,51 @@ async def test_for_who_phones_a_promise_that_is_gone_is_a_call_from_the_desk(
     promise = f"help/{seen['number']}/promise"
     assert await put(node, promise, ann, {"holds": [hold]}) == "ok"
     assert (await node.read("/api/v1/desk", ann))["calls"] == []
+
+
+async def test_a_draft_goes_on_once_what_it_lacked_is_over(node: CircleNode) -> None:
+    bob, mia = node["bob"], node["mia"]
+    await help_with(node, "bob", skills=["food"])
+    asked = await ask(node, mia, weeks=2)
+    first, _ = asked["visits"]
+    await node.do(mia, Release(first["hold"]))
+    await go_round(node)
+    assert (await read(node, mia, asked["number"]))["status"] == "draft"
+    await help_with(node, "bob")
+    node.later(3 * DAY)
+    for _ in range(2):
+        await go_round(node)
+    assert (await read(node, mia, asked["number"]))["status"] == "open"
+    assert await notices(node, bob) == ["ask"]
+
+
+async def test_whoever_loses_their_device_is_asked_by_the_desk_from_then_on(
+    node: CircleNode,
+) -> None:
+    ann, bob, mia = node["ann"], node["bob"], node["mia"]
+    waiting = await ask(node, mia)
+    held = await ask(node, mia, hours=60)
+    assert await put(node, f"help/{held['number']}/yes", bob) == "ok"
+    await flag_as_phoning(node, mia)
+    desk = await node.read("/api/v1/desk", ann)
+    assert [each["number"] for each in desk["requests"]] == [waiting["number"]]
+    assert [(each["what"], each["request"]) for each in desk["calls"]] == [
+        ("accept", held["number"])
+    ]
+    path = f"help/{held['number']}/declined"
+    assert await put(node, path, ann, {"helper": bob.person}) == "ok"
+
+
+async def test_silence_pays_nobody_whose_asker_lost_their_device(node: CircleNode) -> None:
+    ann, bob, mia = node["ann"], node["bob"], node["mia"]
+    seen = await done(node)
+    hold = seen["visits"][0]["hold"]
+    await flag_as_phoning(node, mia)
+    [call] = (await node.read("/api/v1/desk", ann))["calls"]
+    assert (call["what"], call["person"]["handle"]) == ("confirm", "mia")
+    await node.do(bob, Claim(hold, 60))
+    async with node.home.database() as database:
+        shown = "UPDATE notices SET told = $1, due = NULL"
+        await database.execute(shown, node.clock.wall())
+    node.later(4 * DAY)
+    assert await node.attempt(bob, Settle(hold, bob.account, 60)) == "asker-untold"

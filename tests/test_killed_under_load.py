@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-import asyncpg
 
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.codec import from_base64url
 from ledger.merkle import verify_consistency
 from ledger.note import parse_vkey
+from node.writer import DATABASE_AWAY
 from tests.bench.population import Signatory, populate
 from tests.live_database import connect, postmaster
 from tests.live_node import LiveNode, init_node
@@ -95,7 +95,6 @@ async def loaded_node(folder: Path) -> AsyncIterator[Load]:
     """A node under load; what it acknowledged is checked in the end."""
     node = init_node(folder / "circle", name="Peckham", address="peckham.example")
     node.start()
-    node.port = int(node.url.rsplit(":", 1)[1])
     try:
         people = await populate(node.url, node.invitation, PAYERS, floor=-10_000)
         load = Load(node, people.members)
@@ -235,11 +234,11 @@ async def writing_session(node: LiveNode) -> int | None:
     """The server process that writes for the node, unless PostgreSQL is just recovering."""
     try:
         connection = await connect(node)
-    except (OSError, asyncpg.PostgresError):
+        pid: int | None = await connection.fetchval(
+            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
+        )
+    except DATABASE_AWAY:
         return None
-    pid: int | None = await connection.fetchval(
-        "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
-    )
     connection.terminate()
     return pid
 

@@ -100,7 +100,7 @@ def assert_extension_is_right(extension: merkle.Extension, size1: int, leaves: l
         assert lines[position] == "".join(b64encode(value).decode() + "\n" for value in proof)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=6))
 def test_a_tree_grown_in_batches_is_the_tree_made_at_once(batches: list[int]) -> None:
     leaves = [merkle.leaf_hash(b"%d" % index) for index in range(sum(batches))]

@@ -7,10 +7,9 @@ against it: once as a stranger, once as a coordinator who signed in.
 from __future__ import annotations
 
 import asyncio
-import re
+import os
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,17 +20,22 @@ import jsonschema_rs
 import pytest
 import schemathesis
 
+from tests import schemathesis_record
 from tests.bench.node_process import init, serving
 from tests.lived_in import LivedIn, live_a_little
 
 SCHEMATHESIS: Final = Path(sys.executable).with_name("schemathesis")
 SECONDS: Final = 12
-"""Of requests, by each."""
+"""Of requests, at a time."""
+TIMES_MAX: Final = 12
+"""A busy machine gets fewer requests into these seconds, and is given more of them."""
 CHECKS: Final = (
     *("not_a_server_error", "status_code_conformance", "content_type_conformance"),
     *("response_headers_conformance", "response_schema_conformance"),
     *("missing_required_header", "unsupported_method", "allow_header_conformance"),
 )
+ROOT: Final = Path(__file__).resolve().parents[1]
+ANSWERED: Final = "answered.txt"
 WRONG_IS_REFUSED: Final = "negative_data_rejection"
 EXISTING: Final = """
 [parameters]
@@ -206,6 +210,12 @@ def run_schemathesis(served: Served, folder: Path, *options: str) -> str:
             *("--generation-database", "none", "--continue-on-failure", "--no-color", *options),
         ],
         cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "SCHEMATHESIS_HOOKS": schemathesis_record.__name__,
+            schemathesis_record.VARIABLE: str(folder / ANSWERED),
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -213,15 +223,10 @@ def run_schemathesis(served: Served, folder: Path, *options: str) -> str:
     return "" if finished.returncode == 0 else finished.stdout + finished.stderr
 
 
-async def answered(served: Served) -> Counter[tuple[str, int]]:
-    """How often each operation was answered so far, by each status."""
-    async with (
-        aiohttp.ClientSession() as client,
-        client.get(f"{served.url}/metrics") as response,
-    ):
-        counted = await response.text()
-    found = re.findall(r'_requests_total\{operation="(\w+)",status="(\d+)"\} ([0-9.e+]+)', counted)
-    return Counter({(name, int(status)): int(float(count)) for name, status, count in found})
+def answered(folder: Path) -> set[tuple[str, int]]:
+    """What each operation was answered that it asked for, by the record that it keeps."""
+    lines = (folder / ANSWERED).read_text("utf-8").splitlines()
+    return {(name, int(status)) for name, status in map(str.split, lines)}
 
 
 async def test_a_stranger_is_told_nothing_that_the_document_does_not_say(
@@ -231,21 +236,24 @@ async def test_a_stranger_is_told_nothing_that_the_document_does_not_say(
     checks = ",".join((*CHECKS, WRONG_IS_REFUSED))
     orders_apart = ("--exclude-operation-id", "submit_orders")
     assert run_schemathesis(served, tmp_path, "--checks", checks, *orders_apart) == ""
-    assert {one for one in await answered(served) if one[1] >= 500} == set()
+    assert {one for one in answered(tmp_path) if one[1] >= 500} == set()
 
 
 async def test_a_coordinator_is_told_nothing_that_the_document_does_not_say(
     served: Served, tmp_path: Path
 ) -> None:
-    """Of all operations but the one that ends the session."""
+    """Of all operations but the one that ends the session; for as long as it takes to see them."""
     existing = EXISTING.format(
         begins=served.found.begins, day=served.found.begins[:10], concern=served.found.concern
     )
     (tmp_path / "schemathesis.toml").write_text(existing, "utf-8")
-    before = await answered(served)
     signed_in = ("-H", f"Authorization: Bearer {served.found.token}", "--exclude-method", "DELETE")
-    assert run_schemathesis(served, tmp_path, "--checks", ",".join(CHECKS), *signed_in) == ""
-    seen = await answered(served) - before
-    assert {one for one in seen if one[1] >= 500} == set()
-    done = {name for name, status in seen if 200 <= status < 300}
-    assert set(SHOWN) - done == set()
+    unseen = set(SHOWN)
+    for _ in range(TIMES_MAX):
+        assert run_schemathesis(served, tmp_path, "--checks", ",".join(CHECKS), *signed_in) == ""
+        seen = answered(tmp_path)
+        assert {one for one in seen if one[1] >= 500} == set()
+        unseen -= {name for name, status in seen if 200 <= status < 300}
+        if not unseen:
+            break
+    assert unseen == set()

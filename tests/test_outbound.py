@@ -13,8 +13,10 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 import node.outbound
+from node.errors import WitnessUnusable
 from node.federation.post import PeerFault, post
 from node.outbound import is_reachable, outbound
+from node.witness.client import check_url
 
 PUBLIC, LOOPBACK, PRIVATE = "https://circle.example", "http://127.0.0.1:8470", "https://10.1.2.3"
 
@@ -153,3 +155,13 @@ def test_nothing_else_in_the_node_opens_connections_of_its_own() -> None:
         if "ClientSession(" in path.read_text() or "TCPConnector(" in path.read_text()
     ]
     assert found == ["outbound.py"]
+
+
+@pytest.mark.parametrize("host", ["a..b", ".a", "a" * 64 + ".example", "a" * 250])
+async def test_what_can_be_no_name_is_not_reached_and_ends_nothing(host: str) -> None:
+    """An agreement may have it: whoever signed that must not end a node with it."""
+    async with outbound(PUBLIC, seconds=5) as session:
+        with pytest.raises(PeerFault, match="cannot be reached"):
+            await post(session, f"https://{host}/peer/v1/exchange", b"", 100)
+    with pytest.raises(WitnessUnusable, match="not an address"):
+        check_url(f"https://{host}")

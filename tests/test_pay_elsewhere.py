@@ -26,8 +26,9 @@ from ledger.amount import Unit, UnitKind
 from ledger.federation.message import Commit
 from ledger.federation.payment import decode_header, payment_id, verify_commit
 from tests.at_terminals import unwrapped
+from tests.live_ports import free_port
 from tests.terminal import Person, Shown
-from tests.two_circles import Circles, free_port, two_circles
+from tests.two_circles import Circles, two_circles
 from tests.waiting import COMES_SECONDS_MAX
 
 T = TypeVar("T")
@@ -91,7 +92,7 @@ def test_hours_arrive_as_tokens_and_the_remainder_stays(ann: Person, cat: Person
     before, theirs = balance(ann)[0], balance(cat)[0]
     result = ann("pay", "cat@exeter.example", "2h05", "--for", "the garden", "--yes")
     assert result.status == 0
-    assert result.err == "Sent.\n"
+    assert result.err.removesuffix("Waiting for Exeter Circle.\n") == "Sent.\n"
     assert result.out.startswith("Arrived: cat@exeter.example got 12 tokens; it cost you 2 hours.")
     assert balance(ann) == (before - 120, 0)
     assert balance(cat) == (theirs + 12, 0)

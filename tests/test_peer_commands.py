@@ -32,6 +32,7 @@ def refused(side: Side, command: str, *arguments: str) -> str:
     made = subprocess.run(
         [sys.executable, "-c", _TALLYD, *words],
         env={**os.environ, "TALLYD_LISTEN": f"127.0.0.1:{side.node.port}"},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=False,
@@ -47,6 +48,18 @@ def stands(side: Side) -> dict[str, Any]:
     [peer] = json.loads(side.tallyd("peer list", "--json"))["peers"]
     found: dict[str, Any] = peer
     return found
+
+
+def test_who_saw_the_terms_may_agree_at_another_rate(circles: Circles) -> None:
+    """What the two count in is known from the terms alone; once it is signed, it is settled."""
+    south, exeter = circles.southwark, circles.exeter
+    invitation = south.tallyd("peer invite").splitlines()[0]
+    seen = refused(exeter, "peer accept", invitation)
+    assert "1 of this circle's smallest units are worth 1 minutes;" in seen
+    seen = refused(exeter, "peer accept", invitation, "--rate", "6:60")
+    assert "6 of this circle's smallest units are worth 60 minutes;" in seen
+    exeter.tallyd("peer accept", invitation, "--rate", "6:60", "--yes")
+    assert "or on other terms" in refused(exeter, "peer accept", invitation)
 
 
 def test_terms_are_proposed_seen_withdrawn_declined_and_agreed(circles: Circles) -> None:

@@ -11,14 +11,16 @@ import pytest
 
 from ledger.orders import Close, Release
 from node.erase import erase
+from node.referrals.held import forget_referrals
 from tests.circle_node import CircleNode, Member
 from tests.directory_circle import HERE, attempt, tell
-from tests.help_circle import help_with, item, notices, put, read
+from tests.help_circle import help_with, notices, put, read, written
 from tests.line_of_circles import at_rest, balance, pay_by, quote
 from tests.neighbouring_help import HOUR, Neighbours, neighbours
 from tests.waiting import until
 
 HOUR_MS = 3600 * 1000
+DAY_MS = 24 * HOUR_MS
 
 
 @pytest.fixture
@@ -125,12 +127,58 @@ async def test_it_passes_only_if_asker_and_both_circles_allow_it(both: Neighbour
     assert (await both.seen(made["number"]))["referred"] == []
     assert await both.asked("olga") == []
     assert await put(exeter, path, exeter["ann"], {"wider": True}) == "not-found"
-    weekly = item(exeter, 48, wider=True, weeks=2)
-    assert await attempt(exeter, "POST", "/api/v1/help", mia, weekly) == "request-invalid"
     denied = f"referral-terms/{both.truro.home.founded.circle.hex()}"
     assert await put(exeter, denied, mia, {"refer": True, "take": True}) == "not-permitted"
     unknown = f"referral-terms/{bytes(32).hex()}"
     assert await put(exeter, unknown, exeter["ann"], {"refer": True, "take": True}) == "not-found"
+
+
+async def test_what_repeats_weekly_is_asked_of_neighbours_week_by_week(both: Neighbours) -> None:
+    """Each week may be somebody else's; one that is free again is asked for before later ones."""
+    number = (await both.ask(weeks=3))["number"]
+    people = {"olga": both.truro["olga"], "pete": both.truro["pete"]}
+    begins = []
+    for week, handle in enumerate(("olga", "pete", "olga")):
+        newest = (await both.asked(handle))[0]
+        assert len(await both.asked("pete")) == week + 1, "one week after the other"
+        begins.append(datetime.fromisoformat(newest["own"]["begins"]))
+        await both.offer(handle, newest["number"])
+        waits = await both.seen(number)
+        [offer] = [each for each in waits["neighbours"] if each["name"] is None]
+        assert offer["begins"] == newest["own"]["begins"]
+        place = waits["neighbours"].index(offer)
+        assert await decide(both, number, "accepted", place) == "ok"
+    assert [each - begins[0] for each in begins] == [timedelta(days=7 * week) for week in range(3)]
+    seen = await both.seen(number)
+    assert (seen["status"], {each["status"] for each in seen["visits"]}) == ("filled", {"booked"})
+    theirs = [each for each in await both.asked("olga") if each["visits"]]
+    [first] = [each for each in theirs if each["visits"][0]["begins"] == written(begins[0])]
+    path = f"visits/{first['visits'][0]['number']}/left"
+    assert await put(both.truro, path, people["olga"]) == "ok"
+    await both.go_round()
+    states = [each["status"] for each in (await both.seen(number))["visits"]]
+    assert states == ["open", "booked", "booked"]
+    await both.go_round()
+    assert await put(both.truro, f"help/{first['number']}/yes", people["pete"]) == "ok"
+    await both.go_round()
+    states = [each["status"] for each in (await both.seen(number))["visits"]]
+    assert states == ["held", "booked", "booked"]
+
+
+async def test_a_week_that_nobody_came_to_is_followed_by_the_next(both: Neighbours) -> None:
+    number = (await both.ask(weeks=2))["number"]
+    both.pass_time(3 * DAY_MS)
+    await both.go_round()
+    await both.go_round()
+    newest, _ = await both.asked("olga")
+    await both.offer("olga", newest["number"])
+    states = [each["status"] for each in (await both.seen(number))["visits"]]
+    assert states == ["dropped", "held"]
+    async with both.exeter.home.database() as database:
+        await forget_referrals(both.exeter.circle.pool, both.exeter.clock.wall() + 29 * DAY_MS)
+        kept = "SELECT half <> '' FROM referrals ORDER BY week"
+        rows = [row[0] for row in await database.fetch(kept)]
+    assert rows == [False, True]
 
 
 async def test_no_more_is_asked_once_the_asker_takes_it_back(both: Neighbours) -> None:
@@ -409,6 +457,31 @@ async def test_it_is_looked_into_when_one_says_done_and_the_other_that_nobody_ca
     await both.go_round()
     assert (await visit_of(both.truro, olga, there))["status"] == "missed"
     assert (await notices(both.truro, both.truro["ann"]))[-1] == "duty"
+
+
+@pytest.mark.parametrize("first", ["exeter", "truro"])
+async def test_what_was_said_while_the_other_circle_looked_into_it_counts_afterwards(
+    both: Neighbours, first: str
+) -> None:
+    """It took place after all, as one circle finds out, and says so; then so does the other."""
+    number, there = await book(both)
+    both.pass_time(50 * HOUR_MS)
+    sides = [(both.exeter, both.mia, number), (both.truro, both.truro["olga"], there)]
+    visits = [(await visit_of(*side))["number"] for side in sides]
+    assert await put(both.exeter, f"visits/{visits[0]}/missed", both.mia) == "ok"
+    await both.go_round()
+    found = {"failed": False, "happened": True}
+    order = (0, 1) if first == "exeter" else (1, 0)
+    for place in order:
+        node, member, _ = sides[place]
+        path = f"visits/{visits[place]}"
+        assert await put(node, f"{path}/found", node["ann"], found) == "ok"
+        if place == order[0]:
+            assert await put(node, f"{path}/done", member, {"minutes": 75}) == "ok"
+        await both.go_round()
+    for side in sides:
+        visit = await visit_of(*side)
+        assert (visit["status"], visit["minutes"]) == ("done", 75)
 
 
 async def test_a_payment_of_something_else_pays_nobody(both: Neighbours) -> None:

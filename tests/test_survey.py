@@ -97,7 +97,7 @@ some_debts = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(some_debts)
 def test_all_circles_together_clear_every_cycle_once(debts: list[Debt]) -> None:
     """Nobody is paid more than they are owed; nothing is rounded anywhere; what can go does."""

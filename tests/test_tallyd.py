@@ -6,11 +6,13 @@ import json
 import logging
 import os
 import pty
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 import structlog
@@ -95,7 +97,11 @@ INIT = ("init", "circle", "--name", "Circle", "--address", "circle.example")
             "tallyd serve also needs DIRECTORY, the folder that your circle is in:"
             " see tallyd serve --help.",
         ),
-        (("erase", "circle"), "tallyd erase also needs PERSON: see tallyd erase --help."),
+        (
+            ("erase", "circle"),
+            "tallyd erase also needs PERSON, their number, as tally officer people shows it:"
+            " see tallyd erase --help.",
+        ),
         (("init", "--nmae", "x"), "tallyd init has no option '--nmae': see tallyd init --help."),
         (
             ("init", "circle", "--name"),
@@ -106,7 +112,10 @@ INIT = ("init", "circle", "--name", "Circle", "--address", "circle.example")
             "tallyd serve has no use for 'b': put words that belong together in quotes, and see"
             " tallyd serve --help.",
         ),
-        (("erase", "circle", "x"), "'x' cannot be PERSON: write a whole number, such as 102."),
+        (
+            ("erase", "circle", "x"),
+            "'x' cannot be PERSON: write their number, as tally officer people shows it.",
+        ),
         ((*INIT, "--scale", "x"), "'x' cannot be --scale: write a whole number, such as 102."),
         (
             ("init", "\udcff"),
@@ -204,10 +213,84 @@ def test_a_port_in_use_is_told_in_one_sentence_with_what_to_change(tmp_path: Pat
     assert "Traceback" not in finished.stderr
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def test_ctrl_c_ends_a_question_at_once() -> None:
+    """Also where a command waits for something meanwhile, as all of them could."""
+    ours, theirs = pty.openpty()
+    program = (
+        "from node.running import run; from node.telling import confirm\n"
+        "async def job(): confirm('Erase it?')\n"
+        "run(job)"
+    )
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        asked = subprocess.Popen(
+            [sys.executable, "-c", program], stdin=theirs, stdout=theirs, stderr=theirs
+        )
+        os.close(theirs)
+        told = b""
+        while b"[y/N]" not in told:
+            told += terminal.read(1000)
+        asked.send_signal(signal.SIGINT)
+        try:
+            assert asked.wait(timeout=20) != 0
+        finally:
+            asked.kill()
+
+
+def test_ctrl_c_while_it_loads_is_told_in_one_sentence() -> None:
+    stopped = (
+        "import node.cli, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'node.commands': raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "node.cli.main()"
+    )
+    finished = _run_program(stopped, "check", "circle")
+    assert (finished.returncode, finished.stderr) == (130, "Stopped; nothing was done.\n")
+
+
+def test_help_is_what_help_asks_for(capsys: Shown) -> None:
+    assert run_tallyd(["help", "check"]) == 0
+    assert capsys.readouterr().out.startswith("Usage: tallyd check")
+
+
+def test_what_cannot_be_printed_is_told_in_one_sentence() -> None:
+    with Path("/dev/full").open("w") as full:
+        finished = _run("--help", stdout=full)
+    assert (finished.returncode, finished.stderr) == (
+        1,
+        "What there is to say cannot be written (No space left on device).\n",
+    )
+
+
+def test_who_reads_no_more_is_told_nothing() -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "w") as unread:
+        finished = _run("--help", stdout=unread)
+    assert (finished.returncode, finished.stderr) == (1, "")
+
+
+def test_a_folder_that_cannot_be_used_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    finished = _run("init", str(tmp_path / "file" / "circle"), *INIT[2:])
+    assert finished.returncode == 1
+    assert finished.stderr == f"{tmp_path / 'file' / 'circle'} cannot be used (Not a directory).\n"
+
+
+def _run(
+    *arguments: str, stdout: int | TextIO = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
+    return _run_program("from node.cli import main; main()", *arguments, stdout=stdout)
+
+
+def _run_program(
+    program: str, *arguments: str, stdout: int | TextIO = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "from node.cli import main; main()", *arguments],
-        capture_output=True,
+        [sys.executable, "-c", program, *arguments],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         text=True,
         timeout=60,
         check=False,

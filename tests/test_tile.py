@@ -188,7 +188,7 @@ def test_any_node_follows_from_one_tile() -> None:
             assert node_in_tile((level, index), data) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data(), st.sampled_from([1, 2, 255, 256, 257, 65_536, 65_793, 70_000]))
 def test_proofs_need_tiles_only(data: st.DataObject, size: int) -> None:
     """The tiles named beforehand are the ones read, and the proofs from them verify."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from ledger.orders import Pay, SignedOrder
 from node.errors import Overloaded
 from node.verifier import CHUNK, Verifier
 from tests.circle import Circle, town
+from tests.waiting import COMES_SECONDS_MAX, until
 
 
 @pytest.fixture
@@ -74,16 +76,17 @@ async def test_a_process_that_ends_on_a_fault_is_replaced(
     no_signature: Any = None
     broken = payment(circle)._replace(signature=no_signature)
     with pytest.raises(Overloaded):
-        await asyncio.wait_for(verifier.verify([broken]), 5)
+        await asyncio.wait_for(verifier.verify([broken]), COMES_SECONDS_MAX)
     assert kinds(await verifier.verify([payment(circle)])) == [True]
 
 
 async def test_a_process_that_was_killed_is_replaced(verifier: Verifier, circle: Circle) -> None:
     signed = [payment(circle) for _ in range(2 * CHUNK)]
     assert kinds(await verifier.verify(signed)) == [True] * len(signed)
-    for process in verifier.process_ids:
+    processes = verifier.process_ids
+    for process in processes:
         os.kill(process, signal.SIGKILL)
-    await asyncio.sleep(0.2)
+    await until(lambda: are_gone(processes))
     assert kinds(await verifier.verify(signed)) == [True] * len(signed)
 
 
@@ -97,9 +100,16 @@ async def test_closing_ends_the_processes_and_lets_go_of_who_waits(circle: Circl
     verifier.close()
     with pytest.raises(Overloaded):
         await waiting
+    assert await are_gone(processes)
+
+
+async def are_gone(processes: list[int]) -> bool:
+    """Whether they have ended, and were waited for."""
     for process in processes:
-        with pytest.raises(ProcessLookupError):
+        with suppress(ProcessLookupError):
             os.kill(process, 0)
+            return False
+    return True
 
 
 async def test_who_gives_up_waiting_leaves_the_others_their_turn(

@@ -40,10 +40,17 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def install(python: str, folder: Path, what: str) -> Path:
-    """A new environment with the wheel in it; returns its folder of programs."""
+    """A new environment with the wheel in it; returns its folder of programs.
+
+    What it needs is of the versions in the lock, so that nobody's new release makes a test fail.
+    """
     subprocess.run([python, "-m", "venv", folder], check=True)
-    pip = [str(folder / "bin/python"), "-m", "pip", "install", "--quiet", what]
-    done = subprocess.run(pip, capture_output=True, text=True, check=False)
+    locked = (PROJECT / "requirements.lock").read_text().splitlines()
+    pins = folder / "pins.txt"
+    pins.write_text("\n".join(line.removesuffix("\\") for line in locked if "==" in line))
+    pip: list[str | Path] = [folder / "bin/python", "-m", "pip", "install", "--quiet"]
+    command = [*pip, "--constraint", pins, what]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder / "bin"
 

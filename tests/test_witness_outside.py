@@ -42,7 +42,6 @@ def programs(tmp_path_factory: pytest.TempPathFactory, absent: Callable[[str], N
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[LiveNode]:
     with live_node(tmp_path) as node:
-        node.port = int(node.url.rpartition(":")[2])  # the same when it is started again
         yield node
 
 

@@ -29,6 +29,7 @@ from node.errors import AnotherWriter, HeadMoved, HistoryLost
 from node.loading import load
 from node.mark import Mark, Marked
 from tests.circle_node import CircleNode, Home, Item, make_member, serving, unserved
+from tests.waiting import COMES_SECONDS_MAX
 
 ROOT = Path(__file__).resolve().parents[1]
 LIST = 25
@@ -109,7 +110,7 @@ async def ended_by(error: type[Exception], home: Home) -> AsyncIterator[CircleNo
     try:
         async with serving(home) as node:
             yield node
-            await asyncio.sleep(20)
+            await asyncio.sleep(COMES_SECONDS_MAX)
     except error:
         return
     raise AssertionError("the node went on")
@@ -391,7 +392,7 @@ async def test_values_that_cannot_be_sent_end_in_quarantine_and_not_in_a_loop(ho
     async with serving(home) as node:
         async with home.database() as database:
             await database.execute("ALTER TABLE verdicts ALTER COLUMN expires TYPE integer USING 0")
-        results = await asyncio.wait_for(node.submit(*payments(node, 3)), 20)
+        results = await asyncio.wait_for(node.submit(*payments(node, 3)), COMES_SECONDS_MAX)
         assert [result["problem"]["code"] for result in results] == ["quarantined"] * 3
         await check_memory(node)
     await check_books(home)
@@ -432,7 +433,9 @@ async def test_beyond_its_queue_the_node_asks_to_come_again(home: Home) -> None:
                 )
                 for _ in range(40)
             ]
-            done, _ = await asyncio.wait(lists, timeout=20, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(
+                lists, timeout=COMES_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED
+            )
             assert {task.result()[0] for task in done} == {503}
             while len([task for task in lists if not task.done()]) > 23:
                 await asyncio.sleep(0.05)

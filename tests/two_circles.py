@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -72,14 +71,6 @@ class Circles:
     exeter: Side
 
 
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
 @contextmanager
 def serving(dsn: str, folder: Path, name: str, *options: str) -> Iterator[Side]:
     """A circle in a schema of its own, called after ``name``, and served on a fixed port."""
@@ -91,7 +82,6 @@ def serving(dsn: str, folder: Path, name: str, *options: str) -> Iterator[Side]:
         name=f"{name.title()} Circle",
         address=f"{name}.example",
     )
-    node.port = free_port()
     try:
         node.start()
         yield Side(node, folder)

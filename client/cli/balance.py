@@ -36,7 +36,7 @@ def _tell(view: AccountView, lines: list[StatementLine], unit: Unit, several: bo
     heading = f"Account {view.number}: " if several else ""
     told = [f"{heading}{standing_in_words(view.balance, unit)}."]
     if view.closed:
-        return f"{heading}closed."
+        return f"{heading}closed." if several else "Your account is closed."
     if view.held:
         told.append(f"Set aside of that: {amount_in_words(view.held, unit)}.")
     if view.available > view.floor:

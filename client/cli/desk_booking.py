@@ -17,10 +17,11 @@ from client.cli.answer import (
     leave,
     visits_of,
 )
+from client.cli.ask import OVER
 from client.cli.asked import NUMBER
 from client.cli.command import Told, command
 from client.cli.event_times import TIME, write_time
-from client.cli.help_promises import make_promises
+from client.cli.help_promises import make_promises, tell_freed
 from client.cli.help_times import tell_length
 from client.cli.help_words import name_of, tell_visits, view_fields
 from client.cli.outcome import check_unpaid, choose_visit, find_helper, finish, say_missed
@@ -177,7 +178,19 @@ async def cancel(run: Run, number: int, who: str | None, week: int | None, rest:
         return await cancel_request(run, session, await _read_theirs(session, number))
     found = await find_person(run, who)
     view = await helping.read_help(session, number)
+    if view.asker is not None and view.asker.person == found.person:
+        return await _call_off(run, session, await _read_theirs(session, number))
     return await _leave(run, session, view, found, week, rest)
+
+
+async def _call_off(run: Run, session: NodeSession, view: HelpView) -> Told:
+    """Who asked needs it no longer; or it is over, and what is still set aside for it is freed."""
+    if view.status not in OVER:
+        return await cancel_request(run, session, view)
+    told = tell_freed(*await make_promises(run, view).free_over())
+    if not told:
+        raise InputRefused(f"Nothing is set aside any more for request {view.number}.")
+    return Told(wrap(f"For {name_of(view.asker)}: {' '.join(told)}"), {"help": view_fields(view)})
 
 
 async def _leave(

@@ -175,7 +175,7 @@ class Promises:
     async def pay(self, visit: Visit, amount: int, *, reason: str | None = None) -> Proved:
         """Pay so much of what is set aside to the helper; the rest is free again."""
         hold = await self.find_hold(visit)
-        if hold is not None and hold.claimed is not None and amount < hold.claimed:
+        if reason is None and hold is not None and (hold.claimed or 0) > amount:
             await self.object(visit)
         act = Settle(_hold_of(visit), _account_of(visit), amount)
         return await self._order(act, self.view.account, reason=reason)

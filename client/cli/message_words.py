@@ -62,4 +62,4 @@ def tell_errand(errand: ErrandView) -> str:
     if errand.rung is not None:
         times = "once" if errand.no_replies == 1 else f"{errand.no_replies} times"
         lines.append(f"Nobody answered {times}, the last time on {moment(errand.rung)}.")
-    return "\n".join([wrap(lines[0], "   "), *(f"   {wrap(each, '   ')}" for each in lines[1:])])
+    return "\n".join([wrap(lines[0], "   "), *(wrap(f"   {each}", "   ") for each in lines[1:])])

@@ -51,7 +51,8 @@ _PLAIN = {
     "place-missing": "What is near cannot be found before your profile says where you are on the"
     " map, as coarsely as you like: tally profile --map EAST,NORTH says it in metres, as maps of"
     " your country print them.",
-    "frozen": "The circle's node only reads at the moment: your coordinator has been told why.",
+    "frozen": "The circle's node takes no orders at the moment; what was sent is never done twice."
+    " Tell whoever runs it: the window that it runs in says why.",
     "overloaded": "The circle's node has too much to do: try again in a minute; nothing is done"
     " twice.",
     "history-lost": "The circle's node has lost some of its books and takes no more orders: tell"
@@ -86,6 +87,8 @@ def _in_plain(problem: str, detail: str, own: Collection[int], names: Names) -> 
     if problem == "request-invalid":
         return tell_unfit(said)
     prefix = _PREFIXES.get(problem)
+    if problem == "account-busy":
+        return f"{said} What is set aside is shown by tally promises --account WHO."
     reason = said.partition(": ")[2]
     return f"{prefix}: {reason}" if prefix and reason else said
 

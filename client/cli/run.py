@@ -99,7 +99,7 @@ class Run:
     async def _resend(self, member: Member) -> None:
         from client.cli.names import learn_names
         from client.cli.orders_in_words import tell_resent
-        from client.errors import NodeError, NodeUnreachable
+        from client.errors import NodeError, NodeRefused, NodeUnreachable
 
         try:
             resent = await member.resend()
@@ -109,6 +109,16 @@ class Run:
                 f"What you asked for before still waits for a connection ({waiting} in all)."
             )
             raise
+        except NodeRefused as refused:
+            if refused.problem != "frozen":
+                raise
+            # What is there can be read all the same; what is asked for is refused by itself.
+            waiting = len(member.journal.unanswered())
+            self.notices.append(
+                "What you asked for before still waits, as the circle's node takes no orders at the"
+                f" moment ({waiting} in all)."
+            )
+            return
         if resent:
             # Names only adorn what is told; a device that ended itself is told no more of them.
             with suppress(NodeError):

@@ -18,6 +18,8 @@ from client.cli.words import DAY_MS, capital, day, listed, person, plain, wrap
 from client.clock import unix_ms
 from client.drafts import Draft
 from client.errors import InputRefused
+from client.help import find_helps
+from client.help_views import HelpView
 from client.views import HoldView
 from ledger.amount import Unit, amount_in_words
 from ledger.orders import Assign, Claim, Hold, Object, Release, Settle
@@ -93,7 +95,8 @@ async def promises(run: Run, account: str | None) -> Told:
         return Told("Nothing is set aside.", fields)
     unit = member.circle.unit
     own = member.membership.accounts
-    return Told("\n".join(_tell(hold, unit, own) for hold in found), fields)
+    helps = await find_helps(await member.session())
+    return Told("\n".join(_tell(hold, unit, own, helps.get(hold.index)) for hold in found), fields)
 
 
 def _promise_fields(hold: HoldView) -> dict[str, object]:
@@ -101,7 +104,7 @@ def _promise_fields(hold: HoldView) -> dict[str, object]:
     return {**asdict(hold), "payment": payment}
 
 
-def _tell(hold: HoldView, unit: Unit, own: Collection[int]) -> str:
+def _tell(hold: HoldView, unit: Unit, own: Collection[int], view: HelpView | None) -> str:
     payer = "you" if hold.account in own else _payer(hold)
     if hold.payment is not None:
         return wrap(
@@ -118,7 +121,17 @@ def _tell(hold: HoldView, unit: Unit, own: Collection[int]) -> str:
         f" {day(hold.until - 1)}{claimed}.",
         "  ",
     )
-    return "\n  ".join((told, *_what_next(hold, own)))
+    following = _what_next(hold, own) if view is None else (_tell_help(hold, view, own),)
+    return "\n  ".join((told, *following))
+
+
+def _tell_help(hold: HoldView, view: HelpView, own: Collection[int]) -> str:
+    """What is promised for help goes to who comes: the commands for help see to that."""
+    if hold.account in own:
+        how = "tally ask"
+    else:
+        how = f"tally asked {view.number}" if hold.payee in own else "tally desk"
+    return f"It is for help {view.number}, {plain(view.title)}; how that stands: {how}"
 
 
 def _what_next(hold: HoldView, own: Collection[int]) -> tuple[str, ...]:
@@ -278,6 +291,15 @@ async def assign(
         raise InputRefused("What is for nobody can be claimed by nobody: leave out --claim-days.")
     hold, acting = await _resolving(run, "assign", promise, account, on_behalf_of, slip)
     party = None if who is None else await find_party(run, who)
+    if party is not None:
+        helps = await find_helps(await (await run.member()).session())
+        if promise in helps:
+            number = helps[promise].number
+            raise InputRefused(
+                f"Promise {promise} is for help {number}, and goes to who comes: tally ask says who"
+                f" can, and tally yes {number} that they may; by telephone, tally desk accept"
+                f" {number}."
+            )
     _check_assignable(hold, acting, party, (await run.member()).membership.accounts)
     act = Assign(
         promise,

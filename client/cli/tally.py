@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from errno import ENOSPC
 from pathlib import Path
 
 import click
@@ -149,6 +150,8 @@ def run_tally(arguments: Sequence[str]) -> int:
             "There are letters in this command that cannot be read: type it again.", err=True
         )
         return 2
+    if list(arguments[:1]) == ["help"]:
+        arguments = [*arguments[1:], "--help"]
     try:
         status = tally.main(list(arguments), prog_name="tally", standalone_mode=False)
     except click.UsageError as error:
@@ -162,5 +165,11 @@ def run_tally(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # Whoever read the output has had enough; Python must not complain when it flushes it.
         sys.stdout = None
+        return 1
+    except OSError as error:
+        if error.errno != ENOSPC:
+            raise
+        sys.stdout = None
+        click.echo(f"What there is to say cannot be written ({error.strerror}).", err=True)
         return 1
     return status if isinstance(status, int) else 0

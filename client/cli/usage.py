@@ -102,6 +102,8 @@ def _bad_value(message: str, parameter: click.Parameter) -> str:
             return f'{value} is no time for {name}: write one like "2026-05-31 10:00".'
         case click.DateTime():
             return f"{value} is no day for {name}: write one like 2026-05-31."
+        case click.Choice(choices=choices) if "|" in name:
+            return f"{value} cannot be said here: write {' or '.join(map(str, choices))}."
         case click.Choice(choices=choices):
             return f"{value} is nothing that {name} can be: write {' or '.join(map(str, choices))}."
         case click.IntRange(min=low, max=high) if high is not None and high < _LARGE:

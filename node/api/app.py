@@ -61,6 +61,7 @@ from node.errors import (
     LogNotWitnessed,
     NotCosigned,
     NotFound,
+    NotPermitted,
     NotYours,
     NoWay,
     Overloaded,
@@ -184,7 +185,13 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         raises=(NotFound,),
     ),
     endpoint("GET", f"{V1}/me", me.get_me, tags=("people",)),
-    endpoint("GET", f"{V1}/people", people.find_people, tags=("people",), raises=(NotYours,)),
+    endpoint(
+        "GET",
+        f"{V1}/people",
+        people.find_people,
+        tags=("people",),
+        raises=(NotYours, NotPermitted),
+    ),
     endpoint(
         "GET",
         f"{V1}/people/{{person}}/everything",

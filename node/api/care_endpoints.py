@@ -6,6 +6,7 @@ from ledger.errors import PersonUnknown
 from node.api import care, care_duty, complaints
 from node.errors import (
     CalendarZoneUnset,
+    NoCoordinator,
     NoSafeguarder,
     NotFound,
     NotPermitted,
@@ -30,7 +31,10 @@ CARE_ENDPOINTS: tuple[Endpoint, ...] = (
         f"{V1}/complaints",
         complaints.complain,
         tags=COMPLAINTS,
-        raises=(NotFound, NotPermitted, PersonUnknown, RequestInvalid, TooMany),
+        raises=(
+            *(NotFound, NotPermitted, PersonUnknown, RequestInvalid, TooMany),
+            NoCoordinator,
+        ),
     ),
     endpoint(
         "GET",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.api.bounds import NEWEST, Limit, Number
+from node.api.bounds import Limit, Number
 from node.api.sessions import Session
 from node.care.complaints import (
     Complaint,
@@ -34,16 +34,17 @@ class Complaints(Model):
 async def complain(state: Circle, session: Session, body: ComplaintItem) -> Received:
     """Complain to the coordinators of a listing, an event, help, or a message.
 
-    Whom it is about is not told, and does not see it.
+    Whom it is about is not told, and does not see it; nor does a coordinator who shares an account
+    with them.
     """
     async with state.pool.acquire() as connection, connection.transaction():
         return Received(number=await add_complaint(connection, session, body, state.clock()))
 
 
 async def list_complaints(
-    state: Circle, session: Session, cursor: Number = NEWEST, limit: Limit = 50
+    state: Circle, session: Session, cursor: Number | None = None, limit: Limit = 50
 ) -> Complaints:
-    """All complaints, for coordinators, but for those about themselves."""
+    """All complaints, for coordinators, but for those about them or whom they live with."""
     if not session.is_coordinator:
         raise NotYours("the complaints")
     async with state.pool.acquire() as connection:

@@ -149,7 +149,8 @@ async def ask_by_hand(
     """Ask somebody whom a coordinator chose, whatever the ranking says of them.
 
     But for blocks, suspensions and time that they do not have: these nobody overrides. Who said no,
-    did not answer or came too late is asked anew.
+    did not answer or came too late is asked anew. Why they cannot be asked, coordinators are not
+    told of themselves nor of their household.
     """
     check_coordinator(session, LOOK_AFTER)
     now = state.clock()
@@ -161,7 +162,8 @@ async def ask_by_hand(
             raise HelpOver(request)
         minute = minute_at(now, zone)
         wanted = await read_wanted(connection, row, minute + LEAD_MINUTES)
-        chosen = await rank_by_hand(connection, wanted, person, now, minute)
+        tell = not await is_close(connection, session.person, person)
+        chosen = await rank_by_hand(connection, wanted, person, now, minute, tell=tell)
         ends = await read_ends(connection, row)
         await connection.execute(
             "DELETE FROM asks WHERE request = $1 AND helper = $2 AND answer = ANY($3::text[])",
@@ -215,8 +217,7 @@ async def get_desk(
             limit,
         )
         household = await read_household(connection, session.person)
-        own = {row["number"] for row in rows if row["asker"] in household}
-        requests = await render_requests(connection, rows, session, own)
+        requests = await render_requests(connection, rows, session, ())
         calls = await connection.fetch(_CALLS, limit, state.clock(), list(household))
         names = await names_of_persons(connection, {row["person"] for row in calls})
     return Desk(
@@ -228,6 +229,8 @@ async def get_desk(
 _DAY_MS = 24 * 3600 * 1000
 _UNPAID_MS = 30 * _DAY_MS
 """So long somebody asks why a neighbour's help is not paid: both circles then forget who it was."""
+_UNCOLLECTED_MS = 7 * _DAY_MS
+"""So long a helper has to collect what silence pays; a neighbour, to pay."""
 _NEIGHBOUR = "'somebody of a neighbouring circle'"
 
 # What is set aside for a visit, and still for an account of somebody who does not come to it. Where
@@ -240,18 +243,20 @@ _STILL_NAMED = f"""
         )
         UNION ALL
         SELECT request, payee, ended FROM visits JOIN holds ON index = hold
-        WHERE status IN ('cancelled', 'dropped', 'missed') AND (status <> 'missed' OR confirmed)
+        WHERE status IN ('cancelled', 'dropped', 'missed')
+            AND (status <> 'missed' OR confirmed OR until < $2)
             AND payee IS NOT NULL AND ended < $2::bigint - {_DAY_MS}
             AND hold >= (SELECT min(index) FROM holds)
     ) AS each_visit GROUP BY request, payee
 """
 
 # Who is asked by a call; who phones, and has to be asked whether a helper may come, once for all
-# weeks, or whether it was done; who says nothing of what somebody of a neighbour did, as silence
-# pays nobody there; who was not there, or says that nobody was; who is to come to
-# somebody, where one of the two was suspended since; whom one asks whether it took place, where
-# neither of the two said so; for whom something is still set aside though they do not come, at once
-# where it is wanted for another; and who phones, and has nothing set aside any more for what they
+# weeks, or whether it was done; who says nothing of what somebody did whom silence does not pay,
+# as they have no device, are of a neighbour, or did not collect it in a week; who was not there,
+# or says that nobody was; who is to come to somebody, where one of the two was suspended since;
+# whom one asks whether it took place, where neither of the two said so; for whom something is
+# still set aside though they do not come, at once where it is wanted for another; and who phones,
+# and has something set aside for what does not come about, or nothing any more for what they
 # asked for. What is about a coordinator, or their household ($3), is not for them to find out.
 _CALLS = f"""
     SELECT calls.*, contact FROM (
@@ -269,12 +274,17 @@ _CALLS = f"""
             ORDER BY request, place, visits.week
         )
         UNION ALL
-        SELECT asker, request, title, 'confirm', title || ': did ' || coalesce(name, {_NEIGHBOUR})
-            || ' come, for ' || visits.minutes || ' minutes?', ended
+        SELECT asker, request, title, 'confirm', title || ': did ' || coalesce(
+                name, CASE WHEN offer IS NULL THEN 'somebody who left' ELSE {_NEIGHBOUR} END
+            ) || ' come, for ' || visits.minutes || ' minutes?', ended
         FROM visits JOIN help_requests ON help_requests.number = request
             LEFT JOIN people ON people.person = helper
         WHERE visits.status = 'done' AND asker IS NOT NULL
-            AND (phones AND offer IS NULL AND EXISTS (SELECT FROM holds WHERE index = hold)
+            AND (offer IS NULL AND EXISTS (
+                    SELECT FROM holds LEFT JOIN accounts ON number = payee
+                    WHERE index = hold AND (phones OR ended < $2::bigint - CASE
+                        WHEN deviceless OR claim_window IS NULL THEN {SILENCE_MS}
+                        ELSE {_UNCOLLECTED_MS} END))
                 OR offer IS NOT NULL AND ended > $2::bigint - {_UNPAID_MS}
                     AND (phones OR ended < $2::bigint - {SILENCE_MS}) AND NOT EXISTS (
                         SELECT FROM transits
@@ -293,7 +303,7 @@ _CALLS = f"""
             || ' it; ring it', ended
         FROM visits JOIN help_requests ON help_requests.number = request
         WHERE visits.status = 'done' AND link IS NOT NULL AND helper IS NOT NULL
-            AND ended < $2::bigint - 7 * {_DAY_MS} AND ended > $2::bigint - {_UNPAID_MS}
+            AND ended < $2::bigint - {_UNCOLLECTED_MS} AND ended > $2::bigint - {_UNPAID_MS}
         UNION ALL
         SELECT coalesce(helper, asker), request, title, 'miss',
             title || ': somebody was not there; find out, and note it', ended
@@ -330,6 +340,15 @@ _CALLS = f"""
                 SELECT min(person) AS person FROM holders WHERE account = payee
             ) AS whose ON whose.person IS NOT NULL
             LEFT JOIN asks ON asks.request = named.request AND asks.helper = whose.person
+        UNION ALL
+        SELECT DISTINCT asker, request, title, 'free', title || ': it does not come about; may what'
+            || ' is set aside for it be freed?', made
+        FROM visits JOIN help_requests ON help_requests.number = request
+            JOIN holds ON index = hold AND payee IS NULL
+        WHERE phones AND asker IS NOT NULL
+            AND visits.status IN ('cancelled', 'dropped', 'missed')
+            AND (visits.status <> 'missed' OR confirmed OR until < $2)
+            AND hold >= (SELECT min(index) FROM holds)
         UNION ALL
         SELECT asker, number, title, 'promise', title || ': nothing is set aside for it any more;'
             || ' is it still wanted?', opened

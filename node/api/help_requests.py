@@ -191,6 +191,21 @@ async def get_help_request(state: Circle, session: Session, request: Number) -> 
         return await render_request(connection, row, session, own)
 
 
+_ASKED = f"""
+    SELECT help_requests.* FROM asks JOIN help_requests ON number = request
+    WHERE helper = $1 AND {member_condition("$1")} AND number < $2 ORDER BY number DESC LIMIT $3
+"""
+_OWN = """
+    SELECT * FROM help_requests
+    WHERE number < $2 AND (asker = $1 OR made_by = $1 AND ($4 OR EXISTS (
+        SELECT FROM mandates
+        WHERE mandates.account = help_requests.account AND person = $1
+            AND 'hold' = ANY(scope) AND until > $5
+    )))
+    ORDER BY number DESC LIMIT $3
+"""
+
+
 async def list_help_requests(
     state: Circle,
     session: Session,
@@ -200,16 +215,18 @@ async def list_help_requests(
     cursor: Number = AMOUNT_MAX,
     limit: Limit = 20,
 ) -> HelpRequests:
-    """What one asked for, or was asked for, newest first; whoever left sees the first alone."""
+    """What one asked for, or was asked for, newest first; whoever left sees the first alone.
+
+    With what one asked for stands what one entered for others, while one may act for them.
+    """
     now = state.clock()
-    table = "asks JOIN help_requests ON number = request" if asked else "help_requests"
-    whose = f"helper = $1 AND {member_condition('$1')}" if asked else "(asker = $1 OR made_by = $1)"
     async with state.pool.acquire() as connection:
-        rows = await connection.fetch(
-            f"SELECT help_requests.* FROM {table} WHERE {whose} AND number < $2"
-            " ORDER BY number DESC LIMIT $3",
-            *(session.person, cursor, limit),
-        )
+        if asked:
+            rows = await connection.fetch(_ASKED, session.person, cursor, limit)
+        else:
+            rows = await connection.fetch(
+                _OWN, *(session.person, cursor, limit, session.is_coordinator, now)
+            )
         own = {row["number"] for row in rows if await is_own(connection, session, row, now)}
         found = await render_requests(connection, rows, session, own)
     return HelpRequests(requests=found, next=rows[-1]["number"] if len(rows) == limit else None)

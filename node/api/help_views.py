@@ -14,11 +14,12 @@ from node.api.names import PersonName, names_of_persons
 from node.api.referral_models import NOT_PASSED, Passed, read_passed
 from node.api.sessions import Session
 from node.calendar.local_time import write_local
+from node.care.safeguarding import read_household
 from node.connections import Reader
 from node.help.minutes import time_of
 from node.help.reasons import Reasons, tell_asker, tell_coordinator, tell_helper
 from node.help.request import PROMISE_DAYS
-from node.help.requests import WEEK_MS
+from node.help.requests import WEEK_MS, is_match
 from node.people.blocks import read_hidden
 from node.people.places import read_placed
 
@@ -54,7 +55,13 @@ class _Around:
 async def render_requests(
     connection: Reader, rows: Sequence[asyncpg.Record], session: Session, own: Collection[int]
 ) -> list[HelpRequest]:
-    """Requests as the caller may see them; they asked, or act for who did, for those in ``own``."""
+    """Requests as the caller may see them; they asked, or act for who did, for those in ``own``.
+
+    A coordinator sees what their household asks for as who asked does, and no more of the helpers.
+    """
+    if session.is_coordinator:
+        household = await read_household(connection, session.person)
+        own = {*own, *(row["number"] for row in rows if row["asker"] in household)}
     around = await _read_around(connection, rows)
     return [await _render(connection, row, around, session, row["number"] in own) for row in rows]
 
@@ -118,7 +125,8 @@ async def _render(
         for visit in visits
         if sees_all or person in (visit["helper"], *_holders(promised.get(visit["hold"])))
     ]
-    if mine is not None and not sees_all and not theirs and not _may_come(row, mine):
+    is_asked_only = mine is not None and not sees_all and not theirs
+    if mine is not None and is_asked_only and not await _may_come(connection, row, mine):
         return _render_former(row, mine, names)
     passed = around.passed.get(number, NOT_PASSED)
     who = passed.who if comes or session.is_coordinator else None
@@ -150,9 +158,20 @@ async def _render(
     )
 
 
-def _may_come(row: asyncpg.Record, mine: asyncpg.Record) -> bool:
-    """Whether somebody who was asked is still wanted: so they see what for, by whom, and when."""
-    return row["status"] in ("draft", "open") and mine["answer"] in (None, "no-reply", "yes")
+async def _may_come(connection: Reader, row: asyncpg.Record, mine: asyncpg.Record) -> bool:
+    """Whether somebody who was asked is still wanted: so they see what for, by whom, and when.
+
+    Not where a block or a suspension keeps the two apart since; it looks as if it were settled.
+    """
+    if row["status"] not in ("draft", "open") or mine["answer"] not in (None, "no-reply", "yes"):
+        return False
+    return await is_match(connection, row, mine["helper"], await _read_now(connection))
+
+
+async def _read_now(connection: Reader) -> int:
+    """The log's own clock."""
+    now: int = await connection.fetchval("SELECT log_time FROM head")
+    return now
 
 
 def _render_former(
@@ -185,7 +204,7 @@ async def _comes(
     reach the asker. Not through a block."""
     if all(each["helper"] != person for each in visits):
         return False
-    now = await connection.fetchval("SELECT log_time FROM head")
+    now = await _read_now(connection)
     comes = any(
         each["helper"] == person
         and each["status"] in ("booked", "done", "missed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import asyncpg
 from pydantic import Field
@@ -76,7 +76,8 @@ async def get_payment(state: Circle, session: Session, payment: Hexadecimal) -> 
             raise NotFound("payment of that id that was sent from here")
         sight = await see_account(connection, session, row["account"], state.clock())
         names = await _names(connection)
-        return await _view(state, connection, row, names, sight)
+        found = await _read(connection, row, sight)
+    return await _view(state, found, names)
 
 
 async def list_payments(
@@ -96,7 +97,8 @@ async def list_payments(
             PAYMENTS_MAX,
         )
         names = await _names(connection)
-        views = [await _view(state, connection, row, names, sight) for row in rows]
+        found = [await _read(connection, row, sight) for row in rows]
+    views = [await _view(state, each, names) for each in found]
     more = len(rows) == PAYMENTS_MAX
     return PaymentList(payments=views, next=str(rows[-1]["hold"]) if more else None)
 
@@ -106,18 +108,31 @@ async def _names(connection: Reader) -> dict[bytes, str]:
     return {row["link"]: row["title"] for row in rows}
 
 
-async def _view(
-    state: Circle, connection: Reader, row: asyncpg.Record, names: dict[bytes, str], sight: Sight
-) -> PaymentView:
+class _Found(NamedTuple):
+    """What the database has of a payment; ``said`` where the reader may see it."""
+
+    row: asyncpg.Record
+    said: bytes | None
+    cost: int | None
+
+
+async def _read(connection: Reader, row: asyncpg.Record, sight: Sight) -> _Found:
+    said = None
+    if sight.texts:
+        said = await connection.fetchval("SELECT body FROM personal WHERE entry = $1", row["hold"])
+    committed = row["status"] == "committed"
+    return _Found(row, said, await _cost(connection, row, sight) if committed else None)
+
+
+async def _view(state: Circle, found: _Found, names: dict[bytes, str]) -> PaymentView:
+    """Not while a connection of the pool is held: it takes one, and may ask the other circle."""
+    row = found.row
     header = decode_header(row["header"])
     try:
         there = await find_circle(state, header.decider.hex())
     except NotFound:
         there = None
-    said = sight.texts and await connection.fetchval(
-        "SELECT body FROM personal WHERE entry = $1", row["hold"]
-    )
-    who, text = split_said(said.decode()) if said else (None, None)
+    who, text = split_said(found.said.decode()) if found.said else (None, None)
     committed = row["status"] == "committed"
     return PaymentView(
         payment=row["payment"].hex(),
@@ -134,7 +149,7 @@ async def _view(
         most=row["most"],
         arrive=header.arrive,
         unit=describe_unit(there.unit) if there else None,
-        cost=await _cost(connection, row, sight) if committed else None,
+        cost=found.cost,
         commit=to_base64url(row["commit"]) if committed else None,
         reason=row["reason"] if row["status"] == "released" else None,
         waits_for=names.get(row["outgoing"]) if row["status"] == "open" else None,

@@ -10,6 +10,7 @@ from node.api.sessions import Session
 from node.circle import Circle
 from node.connections import Reader
 from node.errors import NotYours
+from node.people.standing import check_reader
 
 
 class Person(Model):
@@ -55,13 +56,14 @@ async def find_people(
     cursor: Number = 0,
     limit: Limit = 50,
 ) -> People:
-    """Find a member by their handle; coordinators may list everybody.
+    """Find a member by their handle, for members; coordinators may list everybody.
 
     An unknown handle finds nobody, which is no error.
     """
     if handle is None and not session.is_coordinator:
         raise NotYours("the list of all members")
     async with state.pool.acquire() as connection:
+        await check_reader(connection, session, "look others up")
         if handle is None:
             rows = await connection.fetch(
                 """

@@ -86,8 +86,6 @@ async def change_wider(
         await check_own(connection, session, row, state.clock())
         if row["status"] in ("over", "cancelled"):
             raise HelpOver(request)
-        if body.wider and row["weeks"] > 1:
-            raise RequestInvalid(["body.wider: what repeats weekly is not asked of neighbours"])
         await connection.execute(
             "UPDATE help_requests SET wider = $2 WHERE number = $1", request, body.wider
         )

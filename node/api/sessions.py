@@ -9,6 +9,8 @@ import hashlib
 import secrets
 from dataclasses import dataclass
 
+import structlog
+
 from ledger import declarations
 from ledger.checkpoint import Checkpoint, open_checkpoint
 from ledger.codec import from_base64url, to_base64url
@@ -24,6 +26,8 @@ from node.mark import Marked
 
 SESSION_MS = 24 * 3600 * 1000
 SESSIONS_PER_DEVICE_MAX = 8
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,7 @@ async def _check_history(state: Circle, newest: str) -> None:
         state.writer.mark.write(Marked(seen.size, seen.root))
     lost = HistoryLost(head.size, seen.size, "a member's receipt")
     state.writer.frozen = str(lost).rstrip(".")
+    log.error("history_lost", found=lost.found, known=lost.known, reason=state.writer.frozen)
     raise lost
 
 

@@ -29,6 +29,7 @@ from node.help.requests import read_request
 from node.http.fields import Model
 from node.people.standing import check_coordinator
 from node.people.writing import Prose
+from node.referrals.recalled import recall
 from node.talking.notices import Notice, notify
 
 ANSWER = "answer for somebody else"
@@ -235,7 +236,10 @@ async def confirm_miss(state: Circle, session: Session, visit: Number, body: Fou
     async with state.pool.acquire() as connection, connection.transaction():
         row = await _read_of(connection, visit)
         await check_apart(connection, session, FIND_OUT, row["helper"], row["asker"])
+        zone = await hold_circle_zone(connection)
         await afterwards.confirm_miss(connection, visit, body.failed, happened=body.happened)
+        if body.happened:
+            await recall(connection, visit, zone, state.clock())
 
 
 async def thank_helper(state: Circle, session: Session, visit: Number, body: Thanks) -> None:

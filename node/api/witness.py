@@ -44,6 +44,7 @@ async def add_checkpoint(state: Circle, body: bytes) -> Reply:
         await shut_forked(state.writer, state.pool)
     match verdict:
         case Cosigned():
+            state.cosigner.hear(request.checkpoint.origin)
             return Reply(verdict.line)
         case OldSizeDiffers():
             # Named in full: this media type takes no parameters.

@@ -1,4 +1,7 @@
-"""Complaints about what members do here: read by coordinators, never by whom they are about."""
+"""Complaints about what members do here: for coordinators, but never for those whom they are about.
+
+Nor for those of their household: all who hold an account together with them.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,10 @@ from pydantic import Field
 
 from node.api.bounds import Number
 from node.api.sessions import Session
+from node.care.lots import draw_number
 from node.connections import Reader
 from node.directory.search import read_listing, read_viewer
-from node.errors import NotFound, RequestInvalid, TooMany
+from node.errors import NoCoordinator, NotFound, RequestInvalid, TooMany
 from node.http.fields import Model
 from node.people.standing import check_reader, hold_person
 from node.people.writing import Prose
@@ -62,7 +66,7 @@ async def add_complaint(connection: Reader, session: Session, item: ComplaintIte
     """Keep a complaint and return its number, inside a transaction.
 
     The same words while nobody has dealt with them are the same complaint. Raises NotPermitted,
-    NotFound, RequestInvalid, TooMany, PersonUnknown.
+    NotFound, RequestInvalid, TooMany, PersonUnknown; NoCoordinator where nobody may read it.
     """
     await hold_person(connection, session.person)  # their complaints are counted one by one
     subject = await _find(connection, session, item.about, now)
@@ -77,17 +81,40 @@ async def add_complaint(connection: Reader, session: Session, item: ComplaintIte
             return repeated
     if len(waiting) >= OPEN_MAX:
         raise TooMany("complaints of yours that nobody dealt with", OPEN_MAX)
-    number: int | None = await connection.fetchval(
+    await _check_readers(connection, person)
+
+    async def insert(number: int) -> bool:
+        inserted = await connection.fetchval(
+            """
+            INSERT INTO complaints (number, about, title, person, by, body, made)
+            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (number) DO NOTHING RETURNING true
+            """,
+            *(number, item.about, subject.title, person, session.person, item.text, now),
+        )
+        return bool(inserted)
+
+    return await draw_number(insert, "complaints")
+
+
+async def _check_readers(connection: Reader, person: int) -> None:
+    """Raise NoCoordinator where a complaint about somebody would be read by nobody.
+
+    They stay until the transaction ends; raises NotFound where they were erased meanwhile.
+    """
+    known = "SELECT true FROM people WHERE person = $1 FOR KEY SHARE"
+    if not await connection.fetchval(known, person):
+        raise NotFound(_NOTHING)
+    is_read = await connection.fetchval(
         """
-        INSERT INTO complaints (about, title, person, by, body, made)
-        SELECT $1, $2, person, $4, $5, $6 FROM people WHERE person = $3 FOR KEY SHARE
-        RETURNING number
+        SELECT EXISTS (
+            SELECT FROM offices WHERE office = 'coordinator'
+                AND person NOT IN (SELECT household($1))
+        )
         """,
-        *(item.about, subject.title, person, session.person, item.text, now),
+        person,
     )
-    if number is None:
-        raise NotFound(_NOTHING)  # they were erased meanwhile
-    return number
+    if not is_read:
+        raise NoCoordinator
 
 
 async def _find(connection: Reader, session: Session, about: str, now: int) -> Subject:
@@ -133,17 +160,25 @@ def _choose(subject: Subject, person: int | None) -> int:
 
 
 async def read_complaints(
-    connection: Reader, session: Session, cursor: int, limit: int
+    connection: Reader, session: Session, cursor: int | None, limit: int
 ) -> list[Complaint]:
-    """Complaints before number ``cursor``, newest first, but for those about the one who reads."""
+    """Complaints after number ``cursor``, newest first.
+
+    Not those about the one who reads, or about whom they live with.
+    """
     rows = await connection.fetch(
         """
-        SELECT number, about, title, complaints.person, concerned.handle, concerned.name,
+        WITH readable AS (
+            SELECT * FROM complaints WHERE person NOT IN (SELECT household($2))
+        )
+        SELECT number, about, title, readable.person, concerned.handle, concerned.name,
             by, authors.handle AS by_handle, authors.name AS by_name, body AS text, made, closed,
             outcome
-        FROM complaints JOIN people AS concerned ON concerned.person = complaints.person
+        FROM readable JOIN people AS concerned ON concerned.person = readable.person
             JOIN people AS authors ON authors.person = by
-        WHERE number < $1 AND complaints.person <> $2 ORDER BY number DESC LIMIT $3
+        WHERE $1::bigint IS NULL
+            OR (made, number) < (SELECT made, number FROM readable WHERE number = $1)
+        ORDER BY made DESC, number DESC LIMIT $3
         """,
         *(cursor, session.person, limit),
     )
@@ -163,10 +198,11 @@ async def read_complaints(
 async def close_complaint(
     connection: Reader, session: Session, number: int, outcome: str, now: int
 ) -> None:
-    """Note what came of a complaint. Raises NotFound, also for one about the one who asks."""
+    """Note what came of a complaint. Raises NotFound, also for one about the caller's household."""
     done = await connection.fetchval(
         """
-        UPDATE complaints SET closed = $2, outcome = $3 WHERE number = $1 AND person <> $4
+        UPDATE complaints SET closed = $2, outcome = $3 WHERE number = $1
+            AND person NOT IN (SELECT household($4))
         RETURNING true
         """,
         *(number, now, outcome, session.person),

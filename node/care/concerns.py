@@ -8,7 +8,6 @@ not stop anybody.
 
 from __future__ import annotations
 
-import secrets
 from typing import Annotated, Literal
 
 import asyncpg
@@ -18,6 +17,7 @@ from ledger.errors import PersonUnknown
 from node.api.bounds import Number
 from node.api.names import PersonName, names_of_persons
 from node.api.sessions import Session
+from node.care.lots import Lot, draw_number
 from node.care.readers import READERS, tell_readers
 from node.care.safeguarding import is_close
 from node.connections import Reader
@@ -30,12 +30,9 @@ OPEN_MAX = 20
 """Concerns of one member that nobody has closed yet."""
 NOTES_MAX = 200
 READINGS_SHOWN = 200
-NUMBERS = range(100_000, 1_000_000)
 _MINUTE_MS = 60_000
-_DRAWS_MAX = 100
 
-ConcernNumber = Annotated[int, Field(ge=NUMBERS[0], le=NUMBERS[-1])]
-"""Drawn by lot: from a number that is left out, somebody could tell that one is about them."""
+ConcernNumber = Lot
 About = Annotated[str, Field(pattern="^(help|listings|events)/[1-9][0-9]{0,14}$")]
 
 
@@ -181,8 +178,8 @@ async def _check_reporter(connection: Reader, session: Session, item: ConcernIte
 async def _insert(
     connection: Reader, item: ConcernItem, reporter: int, entered_by: int | None, now: int
 ) -> int:
-    for _ in range(_DRAWS_MAX):
-        number: int | None = await connection.fetchval(
+    async def insert(number: int) -> bool:
+        inserted = await connection.fetchval(
             """
             INSERT INTO concerns (number, subject, household, reporter, entered_by, about, body,
                 urgent, made, named)
@@ -190,14 +187,14 @@ async def _insert(
                 SELECT person FROM (VALUES (lead, 1), (deputy, 2)) AS chosen (person, turn)
                 WHERE may_read(person, $2, '{}') ORDER BY turn)
             FROM safeguarding
-            ON CONFLICT (number) DO NOTHING RETURNING number
+            ON CONFLICT (number) DO NOTHING RETURNING true
             """,
-            *(secrets.choice(NUMBERS), item.person, reporter, entered_by),
+            *(number, item.person, reporter, entered_by),
             *(item.about, item.text, item.urgent, now),
         )
-        if number is not None:
-            return number
-    raise TooMany("concerns", len(NUMBERS))
+        return bool(inserted)
+
+    return await draw_number(insert, "concerns")
 
 
 async def read_lines(

@@ -21,7 +21,7 @@ async def read_cared(connection: Reader, person: int) -> dict[str, Rows]:
             connection,
             """
             SELECT number, about, title, body AS text, made, closed, outcome
-            FROM complaints WHERE by = $1 ORDER BY number DESC LIMIT 1000
+            FROM complaints WHERE by = $1 ORDER BY made DESC, number LIMIT 1000
             """,
             person,
         ),

@@ -117,14 +117,15 @@ async def offer(
 ) -> bytes:
     """The body of the agreement that a code is offered, for the circle that asks.
 
-    ``theirs`` has that circle's own rate and address; its limit is the invitation's. Raises
-    PeerRefused, MalformedObject.
+    ``theirs`` has that circle's own rate and address; its limit is the invitation's. Who saw the
+    terms may ask again with another rate of its own, until it has signed. Raises PeerRefused,
+    MalformedObject.
     """
     async with connection.transaction():
         row = await connection.fetchrow(
             """
             SELECT unit, own, linked, we_owe_max, they_owe_max, hold_max, holds_max, expires,
-                agreement
+                agreement, concluded
             FROM peer_invitations WHERE code_hash = $1 FOR UPDATE
             """,
             hashlib.sha256(code).digest(),
@@ -140,17 +141,19 @@ async def offer(
             1, row["unit"].encode(), row["hold_max"], row["holds_max"], us, them
         )
         body = encode_agreement(agreement)
+        if row["agreement"] == body:
+            return body
         if row["agreement"] is not None:
-            if row["agreement"] != body:
+            before = decode_agreement(row["agreement"]).other(ours.circle)
+            if row["concluded"] or before._replace(own=them.own, linked=them.linked) != them:
                 raise PeerRefused("the invitation was used by another circle, or on other terms")
-        elif now >= row["expires"]:
+        if now >= row["expires"]:
             raise PeerRefused("the invitation's time is over; ask for a new one")
-        else:
-            await connection.execute(
-                "UPDATE peer_invitations SET agreement = $2 WHERE code_hash = $1",
-                hashlib.sha256(code).digest(),
-                body,
-            )
+        await connection.execute(
+            "UPDATE peer_invitations SET agreement = $2 WHERE code_hash = $1",
+            hashlib.sha256(code).digest(),
+            body,
+        )
     return body
 
 
@@ -169,8 +172,10 @@ async def check_concluded(connection: Reader, wire: bytes) -> Agreement:
     """
     agreement = open_agreement(wire)
     body = encode_agreement(agreement)
-    known = await connection.fetchval("SELECT 1 FROM peer_invitations WHERE agreement = $1", body)
-    if known is None:
+    known = await connection.execute(
+        "UPDATE peer_invitations SET concluded = true WHERE agreement = $1", body
+    )
+    if known == "UPDATE 0":
         raise PeerRefused("this circle offered no such agreement")
     return agreement
 

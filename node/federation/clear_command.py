@@ -15,9 +15,9 @@ from typing import Any
 import click
 
 from ledger.federation.gossip_store import Store
-from node.circle import is_served
 from node.config import Config
 from node.connections import Connection
+from node.database import is_served
 from node.federation.loading import read_links
 from node.federation.standing import own_identity, with_circle
 from node.federation.survey import SECONDS_MAX, Found, Survey, gather, link_keys, survey
@@ -36,8 +36,8 @@ SHOWN_MAX = 20
 """Cycles that are told one by one."""
 
 HEARSAY = (
-    "(Neighbours are asked how they stand with others; what circles further away owe each other\n"
-    "is known from what both said last, which can be a quarter of an hour old.)"
+    "(Neighbours are asked how they stand with others; what circles further away owe each other"
+    " is known from what both said last, which can be a quarter of an hour old.)"
 )
 BACK = {
     "suspended": "a circle on the way takes no new payments at the moment",

@@ -72,17 +72,18 @@ class Clearing:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             self._follow()
-            if self._night() > night:
+            if self._night() != night and self._is_clock_believed():
                 night = self._night()
                 await self._clear_tonight()
+
+    def _is_clock_believed(self) -> bool:
+        return self.writer.clock.is_believed(self.writer.loaded.state.log_time)
 
     def _night(self) -> int:
         own_minute = int.from_bytes(self.gossip.store.own[:4], "big") % SPREAD_MS
         return (self.clock() - NIGHT_MS - own_minute) // DAY_MS
 
     async def _clear_tonight(self) -> None:
-        if not self.writer.clock.is_believed(self.writer.loaded.state.log_time):
-            return
         try:
             found, proposed = await self.clear(())
         except TallystickError as error:

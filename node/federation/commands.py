@@ -47,7 +47,7 @@ from node.federation.standing import (
 from node.federation.terms_commands import agree, decline, give_up, leave, propose, terms, withdraw
 from node.keyring import read_keyring
 from node.running import DIRECTORY
-from node.telling import tell
+from node.telling import confirm, tell
 
 
 @click.group()
@@ -136,7 +136,7 @@ async def _accept_invitation(
     offered = await ask_offer(config.address, invited, us, asked)
     agreement = check_offer(offered.agreement, invited, offered.who.open(), asked)
     _tell_terms(agreement, certificate.circle, offered.who.title)
-    if not yes and not click.confirm("Agree?"):
+    if not yes and not confirm("Agree?"):
         tell("Nothing was agreed.")
         return
     signature = sign_agreement(offered.agreement, read_keyring(config.keys).link)

@@ -134,10 +134,10 @@ class Peers:
             call, wait = calls.changed, self._patience(link_id)
             try:
                 if self._has_reason(link_id):
-                    acked = self._unacked(link_id)
+                    wanted = self._wanted(link_id)
                     await self.ask(link_id)
-                    if acked is not None and acked == self._unacked(link_id):
-                        # Its books differ: it takes nothing of ours, however often it is told.
+                    if wanted is not None and wanted == self._wanted(link_id):
+                        # Its books differ: nothing comes of it, however often it is asked.
                         await asyncio.sleep(delay)
                         delay = min(2 * delay, RETRY_SECONDS_MAX)
                         continue
@@ -154,14 +154,17 @@ class Peers:
                 await asyncio.wait_for(call.wait(), wait)
                 if call is calls.heard:  # it is there again, though it may not listen yet
                     delay = RETRY_SECONDS
+                    await asyncio.sleep(delay)
             except TimeoutError:
                 if wait == IDLE_SECONDS:
                     self.reached.pop(link_id, None)  # time to be heard of again
 
-    def _unacked(self, link_id: bytes) -> int | None:
-        """The last message that a peer acknowledged, where there are more; else None."""
+    def _wanted(self, link_id: bytes) -> tuple[bool, int] | None:
+        """What a peer has to say: whether it is where the link stands, and from which message on
+        that it has ours; None for nothing."""
         link = self.writer.loaded.links[link_id]
-        return link.acked if link.acked < link.sent.seq else None
+        is_unheard = link_id in self.writer.loaded.state.unconfirmed
+        return (is_unheard, link.acked) if is_unheard or link.acked < link.sent.seq else None
 
     def _has_reason(self, link_id: bytes) -> bool:
         """Whether to ask a peer now."""
@@ -233,11 +236,11 @@ class Peers:
             *("request", link.id, link.peer, link.circle, request.nonce, self.clock(), b"", ())
         )
         verify_exchange(request, signed, signature, expected, link.theirs.link)
-        if link.id in self._calls:
-            self._calls[link.id].heard.set()
         crash_points.reach("asked-before")
         await self._take(link, request, is_answer=False)
         crash_points.reach("asked-taken")
+        if link.id in self._calls:
+            self._calls[link.id].heard.set()
         link = self.writer.loaded.links[link.id]
         silent = link.status == "lost" or link.id in self.writer.loaded.state.unconfirmed
         messages = () if silent else await self._unacknowledged(link)
@@ -296,17 +299,20 @@ class Peers:
     async def _take(self, link: Link, exchange: Exchange, *, is_answer: bool) -> None:
         """Have the writer take what a peer sent: its statement, before and after its messages."""
         theirs = open_statement(exchange.statement, link.theirs.link)
+        was_unheard = False  # which the writer may come to be only when it decides this
 
         def state_position(state: State, now: int) -> Step:
+            nonlocal was_unheard
+            was_unheard = link.id in state.unconfirmed
             return confirm(state, link.id, theirs, exchange.statement, now)
 
         def go_on(state: State, now: int) -> Step:
-            if link.id in state.unconfirmed:
+            if not was_unheard or link.id in state.unconfirmed:
                 return Step()
             return resume(state, link.id, exchange.statement, now)
 
         events = [PeerEvent(state_position, confirms=link.id if is_answer else b"")]
-        if is_answer and link.id in self.writer.loaded.state.unconfirmed:
+        if is_answer:
             events.append(PeerEvent(go_on))
         events += await self.reader.read(link, exchange.messages, exchange.statement)
         if exchange.messages:
@@ -315,7 +321,7 @@ class Peers:
         for outcome in outcomes:
             if isinstance(outcome, Stepped) and outcome.fault:
                 log.warning("peer_contradicted", peer=link.id.hex()[:16], reason=outcome.fault)
-            elif isinstance(outcome, MalformedObject):
+            elif isinstance(outcome, MalformedObject | Frozen):
                 raise outcome
         if self.writer.loaded.links[link.id].status == "frozen" != link.status:
             log.error("peer_frozen", circle=link.peer.hex(), proof="tallyd peer evidence")

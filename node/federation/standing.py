@@ -14,9 +14,9 @@ from ledger.characters import is_printable
 from ledger.charter import Certificate, Charter, Rules, decode_charter, decode_rules
 from ledger.entry import decode_leaf
 from ledger.federation.link import Link
-from node.circle import is_served, reading
 from node.config import Config, read_config
 from node.connections import Connection
+from node.database import is_served, reading
 from node.errors import PeerRefused
 from node.federation.loading import read_links
 from node.federation.wishes import ask

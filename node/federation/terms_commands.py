@@ -35,7 +35,7 @@ from node.federation.standing import (
     with_circle,
 )
 from node.running import DIRECTORY
-from node.telling import tell
+from node.telling import confirm, tell
 
 YES = click.option("--yes", is_flag=True, help="Do it without being asked.")
 
@@ -199,7 +199,7 @@ async def agree(connection: Connection, name: str, yes: bool) -> None:
     if not offered:
         raise PeerRefused(f"{found.name} proposes nothing; see: tallyd peer terms")
     tell(f"{found.name} proposes:\n{_list(tell_changes(found, read_offer(offered)))}")
-    if not yes and not click.confirm("Agree?"):
+    if not yes and not confirm("Agree?"):
         tell("Nothing has changed. To tell them no: tallyd peer decline")
         return
     wanted = {"kind": "accept", "peer": found.link.peer.hex(), "offer": offer_id(offered).hex()}
@@ -254,7 +254,7 @@ def leave(directory: Path, name: str, yes: bool) -> None:
     async def job(config: Config, connection: Connection) -> None:
         found = await find_neighbour(connection, name)
         _check_even(found)
-        if not yes and not click.confirm(f"End the agreement with {found.name}?"):
+        if not yes and not confirm(f"End the agreement with {found.name}?"):
             tell("The agreement stands.")
             return
         wanted = {"kind": "leave", "peer": found.link.peer.hex()}
@@ -322,7 +322,7 @@ def give_up(directory: Path, name: str, yes: bool) -> None:
             )
         risk = f"{sum(row['amount'] for row in rows)} {found.unit}"
         tell(f"{len(rows)} payments, which may cost this circle up to {risk} one day.")
-        if not yes and not click.confirm("Let them go?"):
+        if not yes and not confirm("Let them go?"):
             tell("Nothing has changed.")
             return
         payments = [row["payment"].hex() for row in rows]

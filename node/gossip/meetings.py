@@ -166,6 +166,8 @@ class Gossip:
         crash_points.reach("met-before")
         effects = await self.take(Receive(said.message))
         crash_points.reach("met-taken")
+        if self._failures.pop(link.peer, 0):  # it is there again, though it may not listen yet
+            self._again[link.peer] = _now() + PAUSE_SECONDS
         self._spread(effects, link.peer)
         message, wire = _message_of(effects), b""
         if message:
@@ -204,8 +206,8 @@ class Gossip:
                 await self.take(Pin(frozenset(neighbours)))
             self._links = links
         # Who was restored from a backup may have said something else in this very period; whom
-        # nobody answers does not know, and would not be heard either.
-        if self._may_speak and not self._unmet:
+        # nobody answers does not know, and would not be heard either; nor who has left since.
+        if self._may_speak and not self._unmet & self._neighbours().keys():
             await self._speak()
         if self.writer.frozen is None:
             await self.speaker.check_mirrors(self.store)

@@ -50,6 +50,13 @@ async def finish(
         await connection.execute(
             "UPDATE helpers SET kept = kept + 1 WHERE person = $1", row["helper"]
         )
+    elif by != row["helper"] is not None:
+        words = (
+            f"{request['title']}: it was noted that it took {minutes} minutes, and not"
+            f" {row['minutes']}. If that is not so, speak to each other, or tell a coordinator."
+        )
+        notice = Notice("done", f"help/{request['number']}", words)
+        await notify(connection, row["helper"], notice, now)
     if request["asker"] is not None:
         words = (
             f"{request['title']} is done, it took {minutes} minutes. Say tally confirm"
@@ -142,7 +149,10 @@ async def confirm_miss(
             visit,
         )
         await connection.execute(
-            "UPDATE help_requests SET status = 'filled' WHERE number = $1 AND status = 'over'",
+            """
+            UPDATE help_requests SET status = 'filled'
+            WHERE number = $1 AND status IN ('over', 'cancelled')
+            """,
             request["number"],
         )
         return

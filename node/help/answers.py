@@ -15,7 +15,7 @@ from node.connections import Reader
 from node.errors import HelpOver, HelpTaken, NotFound, RequestInvalid
 from node.help.asking import pass_on
 from node.help.minutes import WEEK, minute_at, moment_at
-from node.help.requests import WEEK_MS, check_match, find_week, lock_request
+from node.help.requests import WEEK_MS, check_match, find_week, lock_request, move_asks
 from node.talking.notices import Notice, notify, notify_all
 
 
@@ -151,6 +151,8 @@ async def hold_place(
     )
     if is_full:
         await close_places(connection, row, now)
+    else:
+        await move_asks(connection, number)
 
 
 async def close_places(connection: Reader, row: asyncpg.Record, now: int) -> None:

@@ -6,7 +6,7 @@ import asyncpg
 
 from node.connections import Reader
 from node.help.payment import was_paid
-from node.help.requests import lock_request
+from node.help.requests import lock_request, move_asks, open_request
 from node.talking.notices import Notice, notify, notify_all
 
 OVER_MAX = 100
@@ -79,12 +79,17 @@ async def _go_on(
     connection: Reader, row: asyncpg.Record, is_open: int, agreed: int, now: int
 ) -> None:
     """What becomes of a request some of whose visits were dropped."""
-    if is_open and row["status"] == "open":
+    if is_open:
+        await move_asks(connection, row["number"])
+        await open_request(connection, row["number"], now)  # where what they lacked is not needed
         await connection.execute(
-            "UPDATE help_requests SET wave = 0, next_wave = $2 WHERE number = $1",
+            """
+            UPDATE help_requests SET wave = 0, next_wave = $2
+            WHERE number = $1 AND status = 'open'
+            """,
             *(row["number"], now),
         )
-    elif not is_open:
+    else:
         await connection.execute(
             """
             UPDATE help_requests SET status = $2, next_wave = NULL, desk_since = NULL

@@ -8,6 +8,7 @@ from typing import Any
 from node.connections import Connection, Pool, Reader
 from node.forgetting import forget
 from node.help.minutes import time_of
+from node.help.outcomes import tell_off
 from node.talking.expiry import UNPAID
 
 Rows = list[dict[str, Any]]
@@ -19,6 +20,13 @@ KEPT_MS = 731 * DAY_MS
 ROWS_MAX = 1000
 _LAST = "(ends + weeks * 604800000::bigint)"
 """No earlier than the last moment at which a visit of a request can begin; indexed like that."""
+_ABOUT_THEIRS = """
+    SELECT 'help/' || number FROM help_requests WHERE asker = $1
+    UNION ALL
+    SELECT 'visits/' || visits.number FROM visits JOIN help_requests
+        ON help_requests.number = request WHERE asker = $1
+"""
+_OFF_UNTOLD = "kind = 'off' AND told IS NULL"
 _NO_WORDS = "title = '', words = '', area = '', address = '', private = ''"
 
 
@@ -41,7 +49,7 @@ async def read_help_held(connection: Reader, person: int) -> dict[str, Rows]:
         SELECT number, category, title, words, minutes, helpers, weeks, traits, language, vetting,
             familiar, picks, wider, most, area, address, private, status, made, ends, easting,
             northing, ARRAY(
-                SELECT title FROM referrals JOIN peers USING (link)
+                SELECT DISTINCT title FROM referrals JOIN peers USING (link)
                 WHERE referrals.request = help_requests.number AND outward ORDER BY title
             ) AS referred
         FROM help_requests WHERE asker = $1 ORDER BY number DESC LIMIT $2
@@ -86,20 +94,18 @@ async def hold_help(connection: Reader) -> None:
 async def erase_help(connection: Connection, person: int) -> int:
     """Take out what they wrote, and what was written to thank them; how many requests had any.
 
-    Also from the notices by which others were told of it. The rows hang on their row in people:
-    with it go what they help with and what they were asked, and they are taken off requests and
-    visits. Inside a transaction.
+    Also from the notices by which others were told of it. What they asked for is called off by the
+    next round, as of all who left, so that whoever was to come is told. The rows hang on their row
+    in people: with it go what they help with and what they were asked, and they are taken off
+    requests and visits. Inside a transaction.
     """
+    # Who was to come and does not know yet that they need not, is told it without a word of theirs.
     await connection.execute(
-        """
-        WITH theirs AS (SELECT number FROM help_requests WHERE asker = $1)
-        DELETE FROM notices WHERE about IN (
-            SELECT 'help/' || number FROM theirs
-            UNION ALL
-            SELECT 'visits/' || visits.number FROM visits JOIN theirs ON request = theirs.number
-        )
-        """,
-        person,
+        f"UPDATE notices SET words = $2 WHERE {_OFF_UNTOLD} AND about IN ({_ABOUT_THEIRS})",
+        *(person, tell_off("")),
+    )
+    await connection.execute(
+        f"DELETE FROM notices WHERE NOT ({_OFF_UNTOLD}) AND about IN ({_ABOUT_THEIRS})", person
     )
     await connection.execute(
         """
@@ -111,8 +117,7 @@ async def erase_help(connection: Connection, person: int) -> int:
     done = await connection.execute(
         f"""
         UPDATE help_requests SET {_NO_WORDS}, easting = NULL, northing = NULL, next_wave = NULL,
-            desk_since = NULL,
-            status = CASE WHEN status = 'over' THEN 'over' ELSE 'cancelled' END
+            desk_since = NULL
         WHERE asker = $1
         """,
         person,

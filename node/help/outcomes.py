@@ -12,8 +12,8 @@ import asyncpg
 from node.care.safeguarding import is_close
 from node.connections import Reader
 from node.errors import HelpOver, HelpTaken, NotFound, RequestInvalid
-from node.help.minutes import WEEK, time_of
-from node.help.requests import check_match, find_week, lock_request, read_ends
+from node.help.minutes import time_of
+from node.help.requests import check_match, lock_request, move_asks, read_ends
 from node.help.words import tell_time
 from node.talking.notices import Notice, notify, notify_all
 
@@ -56,7 +56,7 @@ async def accept(connection: Reader, number: int, helper: int, now: int) -> None
     if not rows:
         raise HelpTaken(number, "nobody of that number has said yes to it")
     waiting = [row for row in rows if row["status"] == "held"]
-    if request["status"] not in ("open", "filled"):
+    if request["status"] in ("cancelled", "over"):
         raise HelpOver(number)
     await check_match(connection, request, helper, now, "they cannot come after all")
     for row in waiting:
@@ -139,14 +139,16 @@ async def leave(
         SELECT number FROM visits
         WHERE request = $1 AND place = $2 AND status IN ('held', 'booked')
             AND (week = $3 OR $4 AND week > $3)
+            AND helper IS NOT DISTINCT FROM $5 AND offer IS NOT DISTINCT FROM $6
         """,
-        *(request["number"], row["place"], row["week"], rest),
+        *(request["number"], row["place"], row["week"], rest, helper, row["offer"]),
     )
     await reopen(connection, gone)
     await connection.execute(
         "UPDATE asks SET answer = 'left', answered = $3 WHERE request = $1 AND helper = $2",
         *(request["number"], helper, now),
     )
+    await _forget_expected(connection, request["number"], helper)
     others = by is not None and by != helper
     if others and await is_close(connection, by or 0, request["asker"] or 0):
         late = False  # who asked does not say that of the helper
@@ -177,6 +179,20 @@ async def leave(
     await reach_out(connection, request, now)
 
 
+async def _forget_expected(connection: Reader, number: int, helper: int | None) -> None:
+    """Who is not expected any more, and was not told that they are, need not be told."""
+    await connection.execute(
+        """
+        DELETE FROM notices
+        WHERE person = $2 AND about = 'help/' || $1::bigint AND kind = 'booked' AND told IS NULL
+            AND NOT EXISTS (
+                SELECT FROM visits WHERE request = $1 AND helper = $2 AND status = 'booked'
+            )
+        """,
+        *(number, helper),
+    )
+
+
 async def reopen(connection: Reader, visits: Sequence[asyncpg.Record]) -> None:
     """Take the helper off these visits."""
     await connection.execute(
@@ -192,7 +208,6 @@ async def reopen(connection: Reader, visits: Sequence[asyncpg.Record]) -> None:
 async def reach_out(connection: Reader, request: asyncpg.Record, now: int) -> None:
     """A place is open again: those who came too late before are asked first, the next at once."""
     number = request["number"]
-    week = await find_week(connection, number)
     await connection.execute(
         """
         UPDATE help_requests SET status = 'open', next_wave = $2, wave = 0,
@@ -201,13 +216,13 @@ async def reach_out(connection: Reader, request: asyncpg.Record, now: int) -> No
         """,
         *(number, now),
     )
+    await move_asks(connection, number)
     late = await connection.fetch(
         """
-        UPDATE asks SET answer = NULL, answered = NULL, asked = $2, week = $3,
-            begins = begins + ($3 - week) * $4
+        UPDATE asks SET answer = NULL, answered = NULL, asked = $2
         WHERE request = $1 AND answer = 'late' RETURNING helper
         """,
-        *(number, now, week, WEEK),
+        *(number, now),
     )
     words = (
         f"{request['title']}: help is wanted again. Can you come after all? Say tally yes {number}"
@@ -258,7 +273,7 @@ async def cancel(connection: Reader, number: int, by: int | None, now: int) -> N
         """,
         number,
     )
-    words = f"{request['title']}: help is not needed any more. Thank you."
+    words = tell_off(request["title"])
     begins: dict[int, int] = {}
     for row in (*held, *rows):
         if row["helper"] is not None:
@@ -267,6 +282,11 @@ async def cancel(connection: Reader, number: int, by: int | None, now: int) -> N
         await _tell(connection, helper, "off", number, words, now, urgent=True, begins=first)
     others = {row["helper"] for row in asked} - begins.keys()  # who has not said yes, can wait
     await notify_all(connection, sorted(others), Notice("off", f"help/{number}", words), now)
+
+
+def tell_off(title: str) -> str:
+    """For who was to come; without a ``title`` where who asked is erased."""
+    return f"{title or 'What you were asked for'}: help is not needed any more. Thank you."
 
 
 async def _tell(

@@ -97,8 +97,6 @@ def read_windows(item: HelpItem, minute: int) -> list[tuple[int, int]]:
             raise RequestInvalid(["body.windows: two of them overlap"])
     if item.weeks > 1 and found[-1][1] - found[0][0] > 7 * DAY:
         raise RequestInvalid(["body.windows: what repeats weekly has to lie within a week"])
-    if item.wider and item.weeks > 1:
-        raise RequestInvalid(["body.wider: what repeats weekly is not asked of neighbours"])
     if item.helpers * item.weeks > VISITS_MAX:
         raise RequestInvalid([f"body: at most {VISITS_MAX} visits are asked for at once"])
     return found

@@ -175,8 +175,22 @@ async def check_match(
 ) -> None:
     """Raise HelpTaken, for ``reason``, where the two must not be brought together by now.
 
-    That is where one is suspended, left, or blocked the other, or the helper's vetting ended since
-    they were asked. What it is of these, is told to neither.
+    What it is that keeps them apart, is told to neither. Inside a transaction.
+    """
+    # Whoever blocks or suspends holds one of the two: either it is seen here, or they see what is
+    # agreed here.
+    await connection.execute(
+        "SELECT FROM people WHERE person = ANY($1::bigint[]) ORDER BY person FOR SHARE",
+        [helper, row["asker"] or 0],
+    )
+    if not await is_match(connection, row, helper, now):
+        raise HelpTaken(row["number"], reason)
+
+
+async def is_match(connection: Reader, row: asyncpg.Record, helper: int, now: int) -> bool:
+    """Whether somebody who was asked may still be brought together with who asked.
+
+    Not where one is suspended, left, or blocked the other, or the helper's vetting ended since.
     """
     fits = await connection.fetchval(
         f"""
@@ -189,8 +203,7 @@ async def check_match(
         """,
         *(helper, row["asker"] or 0, row["vetting"], now, row["link"] is not None),
     )
-    if not fits or helper in await read_hidden(connection, row["asker"] or 0):
-        raise HelpTaken(row["number"], reason)
+    return bool(fits) and helper not in await read_hidden(connection, row["asker"] or 0)
 
 
 async def find_week(connection: Reader, number: int) -> int:
@@ -199,6 +212,23 @@ async def find_week(connection: Reader, number: int) -> int:
         "SELECT min(week) FROM visits WHERE request = $1 AND status = 'open'", number
     )
     return week or 0
+
+
+async def move_asks(connection: Reader, number: int) -> None:
+    """Whoever was asked and may still come is asked for the first week in which somebody lacks.
+
+    For all who change of which weeks that is so.
+    """
+    await connection.execute(
+        f"""
+        UPDATE asks SET begins = begins + (first - week) * {WEEK}, week = first
+        FROM (SELECT min(week) AS first FROM visits WHERE request = $1 AND status = 'open') AS weeks
+        WHERE request = $1 AND week <> first
+            AND coalesce(answer, 'yes') IN ('yes', 'no-reply', 'late')
+            AND NOT EXISTS (SELECT FROM visits WHERE request = $1 AND visits.helper = asks.helper)
+        """,
+        number,
+    )
 
 
 async def read_ends(connection: Reader, row: asyncpg.Record) -> int:

@@ -40,6 +40,7 @@ async def run_rounds(pool: Pool, clock: Callable[[], int], seconds: float | None
 async def one_round(pool: Pool, now: int) -> None:
     """Ask whom it is time to ask, end what is over, and let go who is no member any more."""
     async with pool.acquire() as connection:
+        await _apart(connection, partial(_follow_phones, connection, now))
         for number in await find_due(connection, now):
             if not await _apart(connection, partial(_ask, connection, number, now)):
                 await connection.execute(
@@ -50,7 +51,7 @@ async def one_round(pool: Pool, now: int) -> None:
             await _apart(connection, partial(end_over, connection, number, now))
         for number in await find_unpromised(connection):
             await _apart(connection, partial(unpromise, connection, number, now))
-        for number in await _find_left_requests(connection):
+        for number in await _find_left_requests(connection, now):
             await _apart(connection, partial(cancel, connection, number, None, now))
         for visit in await _find_left_visits(connection, now):
             await _apart(connection, partial(leave, connection, visit, True, now))
@@ -80,16 +81,35 @@ async def _ask(connection: Reader, number: int, now: int) -> None:
     await ask_wave(connection, number, await hold_circle_zone(connection), now)
 
 
-async def _find_left_requests(connection: Reader) -> list[int]:
-    """Requests of those who are no members any more."""
+async def _follow_phones(connection: Reader, now: int) -> None:
+    """Whoever has lost their device phones, and who got one does so no longer: as their account is
+    flagged, so it is with what they asked for."""
+    await connection.execute(
+        """
+        UPDATE help_requests SET phones = deviceless, desk_since = CASE
+            WHEN deviceless AND status = 'open' THEN coalesce(desk_since, $1) ELSE desk_since END
+        FROM accounts
+        WHERE accounts.number = account AND phones <> deviceless
+            AND (status IN ('draft', 'open', 'filled') OR help_requests.number IN (
+                SELECT request FROM visits WHERE visits.status = 'done' AND hold IS NOT NULL))
+        """,
+        now,
+    )
+
+
+async def _find_left_requests(connection: Reader, now: int) -> list[int]:
+    """Requests of those who are no members any more, of which something is to come."""
     rows = await connection.fetch(
         f"""
         SELECT number FROM help_requests
         WHERE status IN ('draft', 'open', 'filled') AND link IS NULL
-            AND NOT {member_condition("asker")}
+            AND NOT {member_condition("asker")} AND EXISTS (
+                SELECT FROM visits WHERE request = help_requests.number AND (
+                    visits.status IN ('open', 'held') OR visits.status = 'booked' AND starts > $2)
+            )
         LIMIT $1
         """,
-        OVER_MAX,
+        *(OVER_MAX, now),
     )
     return [row["number"] for row in rows]
 

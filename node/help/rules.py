@@ -86,13 +86,13 @@ async def _fits(
 
 
 async def rank_by_hand(
-    connection: Reader, wanted: Wanted, person: int, now: int, minute: int
+    connection: Reader, wanted: Wanted, person: int, now: int, minute: int, *, tell: bool
 ) -> Ranked | None:
     """Somebody whom a coordinator chose, as they are ranked without skills, needs and distance.
 
     None for who was asked and may still answer, or said yes; those who did not come into it before
     are ranked as if they had not been asked. Raises HelpTaken where a rule stands that nobody
-    overrides.
+    overrides; which one it is, only if the one who asks may be told (``tell``).
     """
     asked = await connection.fetchrow(
         "SELECT answer FROM asks WHERE request = $1 AND helper = $2", wanted.request, person
@@ -113,6 +113,8 @@ async def rank_by_hand(
         excluded=await read_hidden(connection, wanted.asker),
     )
     found = await _fits(connection, freely, person, now, minute)
+    if found is None and not tell:
+        raise HelpTaken(wanted.request, CANNOT.rstrip("."))
     if found is None:
         told = await find_obstacles(connection, wanted, person, now, minute)
         told = [words for words in told if words != ASKED] or [BUSY]

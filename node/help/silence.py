@@ -18,12 +18,13 @@ SILENCE_MS = 72 * 3600 * 1000
 async def find_untold(connection: Reader, settles: Sequence[Settle], now: int) -> dict[int, int]:
     """The requests, by hold, of which a helper may not collect by silence yet.
 
-    They may for a visit that they said is done; so long after its asker was told of just that, no
-    earlier than they claimed it, and no more than that time costs. Other holds are not of visits.
+    They may for a visit that is done; so long after its asker was told how long it took, as it was
+    said last, no more than that time costs, and what they claimed since it began: whoever mends the
+    time claims nothing twice. Other holds are not of visits.
     """
     rows = await connection.fetch(
         """
-        SELECT visits.hold, request, visits.account, visits.minutes, visits.status, ended, hour,
+        SELECT visits.hold, request, visits.account, visits.minutes, visits.status, starts, hour,
             claimed_at, phones, (
                 SELECT min(told) FROM notices
                 WHERE person = asker AND about = 'help/' || request AND kind = 'done'
@@ -44,7 +45,7 @@ async def find_untold(connection: Reader, settles: Sequence[Settle], now: int) -
         or row["account"] != settled[row["hold"]].payee
         or row["told"] is None
         or now < row["told"] + SILENCE_MS
-        or (row["claimed_at"] or 0) < row["ended"]
+        or (row["claimed_at"] or 0) < row["starts"]
         or (
             row["hour"] is not None
             and settled[row["hold"]].amount > price_of(row["minutes"], row["hour"])

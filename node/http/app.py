@@ -41,6 +41,9 @@ from node.http.reply import Context, Reply
 from node.http.routing import Router
 
 UNMATCHED = "unmatched"
+SIGNED_IN = "signed_in"
+"""All operations for signed-in people are counted as one: anybody may read the metrics, and that
+somebody has just raised a concern is nobody's to know."""
 
 SLOW_SECONDS = 1.0
 """A request that takes longer is logged, though all went well."""
@@ -84,6 +87,8 @@ class _Exchange:
     id: str
     started: float
     operation: str = UNMATCHED
+    counted: str = UNMATCHED
+    """As what, in the metrics."""
 
 
 class HttpApp:
@@ -151,8 +156,10 @@ class HttpApp:
         if request.method == "OPTIONS":
             return _respond(204, None, preflight(self._router.allowed(url.raw_path)), exchange.id)
         endpoint, in_path = self._router.resolve(request.method, url.raw_path)
-        exchange.operation = endpoint.operation
         signature = endpoint.signature
+        exchange.operation = exchange.counted = endpoint.operation
+        if signature.session == "required":
+            exchange.counted = SIGNED_IN
         arguments = signature.path.parse(in_path)
         query = parse_query(url.raw_query_string, self.limits.query_parameters_max)
         arguments |= signature.query.parse(query)
@@ -199,7 +206,7 @@ class HttpApp:
         No address, no path, no query, nothing of the body.
         """
         seconds = time.perf_counter() - exchange.started
-        self.metrics.observe(exchange.operation, status, seconds)
+        self.metrics.observe(exchange.counted, status, seconds)
         if status < 400 and seconds < SLOW_SECONDS:
             return
         self._log.info(

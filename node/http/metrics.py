@@ -6,7 +6,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 
 class HttpMetrics:
-    """Counters in one circle's registry; operations go by operationId, never by path."""
+    """Counters in one circle's registry; operations go by operationId, never by path.
+
+    Those for signed-in people go by one name together.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._requests = Counter(

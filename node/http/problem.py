@@ -55,6 +55,7 @@ STATUS: Mapping[type[TallystickError], int] = {
     node.HelpTaken: 409,
     node.NotPermitted: 403,
     node.NoSafeguarder: 409,
+    node.NoCoordinator: 409,
     node.EventOver: 409,
     node.EventFull: 409,
     node.LogNotWitnessed: 404,

@@ -17,7 +17,7 @@ async def forget_referrals(pool: Pool, now: int) -> None:
         UPDATE referrals SET half = '', theirs = '', acked = seq WHERE number IN (
             SELECT referrals.number
             FROM referrals JOIN help_requests ON help_requests.number = request
-            WHERE ends < $1 AND (half <> '' OR theirs <> '') LIMIT $2)
+            WHERE ends + week * 604800000::bigint < $1 AND (half <> '' OR theirs <> '') LIMIT $2)
         """,
         now - LIVE_MS,
     )

@@ -15,10 +15,10 @@ from ledger.federation.referral import Offer, decode_reply
 from node.connections import Reader
 from node.errors import HelpOver, HelpTaken, NotFound, RequestInvalid
 from node.help.afterwards import Side, finish, miss
-from node.help.answers import close_places, find_place
-from node.help.minutes import minute_at, moment_at, time_of
+from node.help.answers import close_places
+from node.help.minutes import WEEK, minute_at, moment_at, time_of
 from node.help.outcomes import forget_offers, reach_out, reopen
-from node.help.requests import lock_request
+from node.help.requests import lock_request, move_asks
 from node.help.words import tell_time
 from node.referrals.wants import ALLOWED
 from node.talking.notices import Notice, notify
@@ -164,7 +164,8 @@ async def _consider(
     if refused is not None:
         return
     if not request["picks"]:
-        await hold_offer(connection, request, known["number"], said, zone, now)
+        week = referral["week"]
+        await hold_offer(connection, request, week, known["number"], said, zone, now)
     words = f"Somebody of a neighbouring circle can help with {request['title']}:"
     then = (
         f"see tally offers {request['number']}."
@@ -218,13 +219,15 @@ async def _why_not(
         SELECT {ALLOWED} AS allowed, (
                 SELECT count(*) FROM referral_offers
                 WHERE referral = $2 AND refused = 'declined') AS declined,
-            EXISTS (SELECT FROM visits WHERE request = $1 AND status = 'open') AS has_room,
+            EXISTS (SELECT FROM visits
+                WHERE request = $1 AND week = $5 AND status = 'open') AS has_room,
             EXISTS (SELECT FROM help_windows AS windows WHERE windows.request = $1
                 AND begins <= $3 AND $3 + minutes <= windows.ends) AS fits
         FROM help_requests AS request JOIN referral_terms AS terms ON terms.link = $4
         WHERE request.number = $1
         """,
-        *(request["number"], referral["number"], _minute_of(said, zone), link.id),
+        *(request["number"], referral["number"]),
+        *(_minute_of(said, zone) - referral["week"] * WEEK, link.id, referral["week"]),
     )
     if request["status"] != "open" or row is None or not (row["allowed"] and link.takes_payments):
         return "late"
@@ -268,26 +271,34 @@ async def _refuse(connection: Reader, offer: int, word: str | None) -> None:
 async def hold_offer(
     connection: Reader,
     request: asyncpg.Record,
+    week: int,
     offer: int,
     said: Offer,
     zone: ZoneInfo,
     now: int,
 ) -> None:
-    """Keep the place that is the first to have nobody for an offer. Raises HelpTaken."""
-    place = await find_place(connection, request["number"])
+    """Keep the first place of that week that has nobody for an offer. Raises HelpTaken."""
     begins = minute_at(said.begins, zone)
-    await connection.execute(
+    held = await connection.fetchval(
         """
-        UPDATE visits SET status = 'held', offer = $2, begins = $3, starts = $4 WHERE number = $1
+        UPDATE visits SET status = 'held', offer = $3, begins = $4, starts = $5
+        WHERE number = (
+            SELECT number FROM visits WHERE request = $1 AND week = $2 AND status = 'open'
+            ORDER BY place LIMIT 1
+        ) RETURNING true
         """,
-        *(place.visits[0], offer, begins, moment_at(begins, zone)),
+        *(request["number"], week, offer, begins, moment_at(begins, zone)),
     )
+    if not held:
+        raise HelpTaken(request["number"], "somebody else has that place already")
     is_full = not await connection.fetchval(
         "SELECT EXISTS (SELECT FROM visits WHERE request = $1 AND status = 'open')",
         request["number"],
     )
     if is_full:
         await close_places(connection, request, now)
+    else:
+        await move_asks(connection, request["number"])
 
 
 async def accept_offer(
@@ -316,7 +327,7 @@ async def accept_offer(
     if row["status"] is None:
         if not request["picks"] or request["status"] != "open" or row["refused"] is not None:
             raise HelpTaken(number, "somebody else has that place already")
-        await hold_offer(connection, request, offer, said, zone, now)
+        await hold_offer(connection, request, row["week"], offer, said, zone, now)
     booked = await connection.fetchval(
         """
         UPDATE visits SET status = 'booked'
@@ -350,7 +361,8 @@ async def decline_offer(connection: Reader, number: int, offer: int, now: int) -
 async def _read_offer(connection: Reader, number: int, offer: int) -> asyncpg.Record:
     row = await connection.fetchrow(
         """
-        SELECT referral_offers.offer, refused, theirs, visits.status, referrals.link, vetting
+        SELECT referral_offers.offer, refused, theirs, visits.status, referrals.link, vetting,
+            referrals.week
         FROM referral_offers JOIN referrals ON referrals.number = referral
             LEFT JOIN visits ON visits.offer = referral_offers.number
         WHERE referral_offers.number = $1 AND referrals.request = $2

@@ -16,7 +16,7 @@ from node.errors import HelpOver, HelpTaken, NotFound, RequestInvalid
 from node.help.afterwards import finish, miss
 from node.help.answers import pick
 from node.help.minutes import time_of
-from node.help.outcomes import reopen
+from node.help.outcomes import reopen, tell_off
 from node.help.requests import check_match, lock_request
 from node.help.words import tell_time
 from node.talking.notices import Notice, notify
@@ -92,7 +92,7 @@ async def _refuse(
         *(number, helper, "late" if word == "late" and not is_booked else "declined", now),
     )
     if visit is not None and is_booked:
-        words = f"{request['title']}: help is not needed any more. Thank you."
+        words = tell_off(request["title"])
         notice = Notice("off", f"help/{number}", words, urgent=True, begins=visit["starts"])
         await notify(connection, helper, notice, now)
     elif done != "UPDATE 0":

@@ -32,7 +32,8 @@ from ledger.federation.referral import (
 )
 from node.connections import Reader
 from node.help.asking import LEAD_MINUTES
-from node.help.minutes import moment_at
+from node.help.minutes import WEEK, moment_at
+from node.help.requests import WEEK_MS
 from node.people.standing import member_condition
 
 log = structlog.get_logger()
@@ -50,6 +51,10 @@ ALLOWED = """
         ))
 """
 """Whether a ``request`` may pass to the neighbour that ``terms`` are of."""
+_FIRST_OPEN = """
+    SELECT min(week) AS week FROM visits
+    WHERE visits.request = request.number AND visits.status = 'open'
+"""
 AGREED = ("booked", "done", "paid", "missed")
 
 
@@ -58,25 +63,27 @@ async def refer(
 ) -> None:
     """Pass on what nobody here came for; ``entropy`` gives random bytes.
 
-    That is a request whose asker and whose circle allow it, after its last wave, for once and not
-    weekly, once it is known what an hour costs, to neighbours who have the vetting that it needs.
-    Inside a transaction.
+    That is the first week in which somebody lacks of a request whose asker and whose circle allow
+    it, after its last wave, once it is known what an hour costs, to neighbours who have the vetting
+    that it needs. Inside a transaction.
     """
     rows = await connection.fetch(
         f"""
-        SELECT terms.link, request.number, request.hour, request.most,
+        SELECT terms.link, request.number, request.hour, request.most, week,
             coalesce(theirs, '') AS vetting
         FROM help_requests AS request CROSS JOIN referral_terms AS terms
+            CROSS JOIN LATERAL ({_FIRST_OPEN}) AS open
             LEFT JOIN referral_vettings AS counts
                 ON counts.link = terms.link AND counts.level = request.vetting
         WHERE {ALLOWED} AND status = 'open' AND next_wave IS NULL AND request.link IS NULL
-            AND weeks = 1 AND hour IS NOT NULL AND ends > $1
+            AND hour IS NOT NULL AND ends + week * {WEEK_MS}::bigint > $1
             AND terms.link = ANY($2::bytea[]) AND {member_condition("asker")}
             AND NOT EXISTS (
                 SELECT FROM referrals
                 WHERE referrals.link = terms.link AND referrals.request = request.number
+                    AND referrals.week = open.week
             )
-        ORDER BY ends, request.number LIMIT $3
+        ORDER BY ends + week * {WEEK_MS}::bigint, request.number LIMIT $3
         """,
         *(now + LEAD_MINUTES * 60_000, [key for key in links if links[key].takes_payments]),
         BATCH,
@@ -94,10 +101,10 @@ async def refer(
             continue
         await connection.execute(
             """
-            INSERT INTO referrals (link, id, outward, request, made, hour, vetting)
-            VALUES ($1, $2, true, $3, $4, $5, $6)
+            INSERT INTO referrals (link, id, outward, request, week, made, hour, vetting)
+            VALUES ($1, $2, true, $3, $4, $5, $6, $7)
             """,
-            *(link.id, entropy(ID_BYTES), row["number"], now, hour, row["vetting"]),
+            *(link.id, entropy(ID_BYTES), row["number"], row["week"], now, hour, row["vetting"]),
         )
 
 
@@ -105,7 +112,7 @@ async def _read_room(connection: Reader) -> dict[bytes, int]:
     """How many more requests may be open at each neighbour that has some; others have none."""
     rows = await connection.fetch(
         """
-        SELECT referrals.link, count(*) AS open FROM referrals
+        SELECT referrals.link, count(DISTINCT request) AS open FROM referrals
             JOIN help_requests ON help_requests.number = referrals.request
         WHERE outward AND help_requests.status = 'open' GROUP BY referrals.link
         """
@@ -132,13 +139,14 @@ async def write_wants(
         f"""
         SELECT referrals.number AS referral, referrals.link AS via, id, seq, half,
             referrals.vetting AS level, referrals.hour AS worth, same_grid AND refer AS near,
-            {ALLOWED} AND {member_condition("asker")} AS allowed,
-            name, handle, contact, request.*
+            {ALLOWED} AND {member_condition("asker")}
+                AND referrals.week = ({_FIRST_OPEN}) AS allowed,
+            referrals.week, name, handle, contact, request.*
         FROM referrals JOIN help_requests AS request ON request.number = referrals.request
             JOIN referral_terms AS terms ON terms.link = referrals.link
             LEFT JOIN people ON people.person = asker
             LEFT JOIN profiles ON profiles.person = asker
-        WHERE outward AND ends > $1
+        WHERE outward AND ends + referrals.week * {WEEK_MS}::bigint > $1
         ORDER BY referrals.number
         """,
         now - LIVE_MS,
@@ -234,7 +242,7 @@ def _make_want(
         minutes=row["minutes"],
         places=row["helpers"],
         picks=int(row["picks"]),
-        windows=_moments(windows, row["minutes"], zone),
+        windows=_moments(windows, row["week"] * WEEK, row["minutes"], zone),
         traits=tuple(row["traits"]),
         language=b"" if is_erased else shown_bytes(row["language"], LINE_BYTES_MAX),
         vetting=row["level"],
@@ -245,10 +253,11 @@ def _make_want(
 
 
 def _moments(
-    windows: list[asyncpg.Record], minutes: int, zone: ZoneInfo
+    windows: list[asyncpg.Record], later: int, minutes: int, zone: ZoneInfo
 ) -> tuple[tuple[int, int], ...]:
-    """When it is wanted, without what the clock leaves out."""
-    found = [(moment_at(each["begins"], zone), moment_at(each["ends"], zone)) for each in windows]
+    """When it is wanted, so many minutes ``later``, without what the clock leaves out."""
+    spans = [(each["begins"] + later, each["ends"] + later) for each in windows]
+    found = [(moment_at(begins, zone), moment_at(ends, zone)) for begins, ends in spans]
     return tuple(sorted(pair for pair in found if pair[1] - pair[0] >= minutes * 60_000))
 
 

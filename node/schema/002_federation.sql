@@ -95,7 +95,8 @@ CREATE TABLE peer_invitations (            -- agreements that were offered, by a
     hold_max    bigint  NOT NULL,
     holds_max   bigint  NOT NULL,
     expires     bigint  NOT NULL,          -- Unix milliseconds
-    agreement   bytea                      -- its body, once another circle has asked for it
+    agreement   bytea,                     -- its body, once another circle has asked for it
+    concluded   boolean NOT NULL DEFAULT false  -- that circle has signed it, too
 );
 
 CREATE TABLE peers (                       -- who a neighbouring circle is, and what it is called

@@ -5,7 +5,7 @@
 -- from whoever lived with them.
 
 CREATE TABLE complaints (                  -- about what members do here, for the coordinators
-    number      bigint  GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number      bigint  PRIMARY KEY,       -- drawn by lot, so that one left out tells nothing
     about       text    NOT NULL,          -- a path below /api/v1, such as listings/12: that may be
     title       text    NOT NULL,          -- gone by now, so its title or its words are kept
     person      bigint  NOT NULL REFERENCES people ON DELETE CASCADE,      -- whom it is about

@@ -22,6 +22,7 @@ CREATE TABLE referrals (
     id          bytea   NOT NULL CHECK (length(id) = 16),
     outward     boolean NOT NULL,          -- we ask
     request     bigint  REFERENCES help_requests ON DELETE CASCADE,  -- NULL: one that was not taken
+    week        integer NOT NULL DEFAULT 0,  -- of the request: each is asked of neighbours by itself
     made        bigint  NOT NULL,          -- Unix milliseconds
     hour        bigint  NOT NULL,          -- what an hour is worth, in minor units of who is asked
     vetting     text    NOT NULL,          -- the level that is wanted, by their name for it, or ''

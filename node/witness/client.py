@@ -62,6 +62,7 @@ def check_url(text: str) -> str:
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
+        (host or "").encode("idna")  # as it will be looked up: no part of it empty, or too long
     except ValueError:
         raise WitnessUnusable(url, "it is not an address like https://circle.example") from None
     if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:

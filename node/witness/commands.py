@@ -11,9 +11,9 @@ from ledger.charter import Certificate, decode_charter
 from ledger.entry import decode_leaf
 from ledger.errors import InvalidNote
 from ledger.note import ED25519, VerifierKey, format_vkey, parse_vkey
-from node.circle import reading
 from node.config import read_config
 from node.connections import Connection
+from node.database import reading
 from node.errors import WitnessUnusable
 from node.running import DIRECTORY, run
 from node.telling import tell

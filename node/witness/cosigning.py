@@ -40,6 +40,8 @@ REFRESH_SECONDS = 2.0
 START_SECONDS_MAX = 5.0
 RETRY_SECONDS = 0.5
 RETRY_SECONDS_MAX = 300.0
+HEARD_SECONDS = 5.0
+"""After which a witness that failed is asked again once it is heard."""
 ATTEMPTS_MAX = 3
 RECENT_MAX = 8
 """Heads whose cosignatures are still coming in."""
@@ -116,6 +118,12 @@ class Cosigner:
         """The newest cosigned head, if an entry is in its tree."""
         held = self.cosigned
         return held if held is not None and held.count and index < held.size else None
+
+    def hear(self, origin: str) -> None:
+        """The circle of that log is there: as a witness, too, it can soon be asked again."""
+        standing = self._standings.get(origin)
+        if standing is not None:
+            standing.again = min(standing.again, _now() + HEARD_SECONDS)
 
     async def start(self) -> None:
         """Read the witnesses, and offer each the stored head: one may know of a lost past."""

@@ -90,7 +90,7 @@ def test_an_update_among_many_circles_costs_a_path_and_a_list() -> None:
     assert spent - len(update.data) < 32 * LIST_ITEMS_MAX + 600
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_stores_converge_under_loss_repetition_and_disorder(data: st.DataObject) -> None:
     """Whatever messages are lost, repeated or overtaken, a few undisturbed exchanges end it."""
@@ -123,7 +123,7 @@ def test_stores_converge_under_loss_repetition_and_disorder(data: st.DataObject)
         assert all(each.store[one.speaker.id].bulletin == newest for each in members)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.permutations(range(6)), st.permutations(range(6)), st.lists(st.integers(0, 5)))
 def test_order_and_repetition_do_not_matter(
     one_order: list[int], other_order: list[int], repeated: list[int]

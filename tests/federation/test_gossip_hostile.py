@@ -398,7 +398,7 @@ def test_a_malformed_message_is_refused(data: bytes) -> None:
     assert reader.digest == before
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.data())
 def test_a_mangled_message_raises_or_does_no_harm(data: st.DataObject) -> None:
     """Whatever a partner makes of a genuine exchange, what is kept was signed by its issuer."""

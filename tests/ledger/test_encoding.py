@@ -301,7 +301,7 @@ def reads_exactly(data: bytes) -> None:
     assert orders.encode_order(signed.order) == signed.body
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.binary(max_size=400), SOUP)
 def test_any_bytes_are_malformed_or_read_exactly(data: bytes, value: Any) -> None:
     reads_exactly(data)
@@ -311,7 +311,7 @@ def test_any_bytes_are_malformed_or_read_exactly(data: bytes, value: Any) -> Non
     reads_exactly(wire(packed))
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     st.sampled_from(sorted(BODIES)),
     st.data(),

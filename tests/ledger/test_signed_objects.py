@@ -210,7 +210,7 @@ def test_no_signature_fits_an_order_of_another_kind(kind: str) -> None:
 SIGNED = signed_orders()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(sorted(SIGNED)), st.integers(0, 40_000), st.integers(0, 7))
 def test_no_bit_of_a_signed_order_can_be_changed(kind: str, position: int, bit: int) -> None:
     wire = bytearray(SIGNED[kind].wire)
