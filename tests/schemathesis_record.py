@@ -1,6 +1,6 @@
 """What Schemathesis loads, to write down what each operation that it asked was answered.
 
-A line each, in the file that the environment names.
+A line each, in the file that ANSWERED in the environment names.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import Any
 
 import schemathesis
 
-VARIABLE = "ANSWERED"
-
 
 @schemathesis.hook
 def after_call(context: Any, case: Any, response: Any) -> None:
@@ -20,5 +18,5 @@ def after_call(context: Any, case: Any, response: Any) -> None:
     if response.request.method != case.operation.method.upper():
         return
     operation = case.operation.definition.raw["operationId"]
-    with Path(os.environ[VARIABLE]).open("a", encoding="utf-8") as lines:
+    with Path(os.environ["ANSWERED"]).open("a", encoding="utf-8") as lines:
         lines.write(f"{operation} {response.status_code}\n")

@@ -20,7 +20,6 @@ import jsonschema_rs
 import pytest
 import schemathesis
 
-from tests import schemathesis_record
 from tests.bench.node_process import init, serving
 from tests.lived_in import LivedIn, live_a_little
 
@@ -213,8 +212,9 @@ def run_schemathesis(served: Served, folder: Path, *options: str) -> str:
         env={
             **os.environ,
             "PYTHONPATH": str(ROOT),
-            "SCHEMATHESIS_HOOKS": schemathesis_record.__name__,
-            schemathesis_record.VARIABLE: str(folder / ANSWERED),
+            # Not imported here: what it hooks, it hooks for all other tests of a process, too.
+            "SCHEMATHESIS_HOOKS": "tests.schemathesis_record",
+            "ANSWERED": str(folder / ANSWERED),
         },
         capture_output=True,
         text=True,
