@@ -27,7 +27,7 @@ from tests.line_of_circles import circles_in_line
 from tests.waiting import until
 from tests.witnessed_circle import Neighbours, key_of, make_neighbours
 
-SLACK = 3.0
+SLACK = 1.5
 """What a loaded machine may take longer."""
 
 HEARD_TIMES = 8

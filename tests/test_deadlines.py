@@ -17,7 +17,6 @@ from pydantic import JsonValue
 
 from node.http import ApiInfo, HttpLimits, Listening, Reply, build_app, endpoint, serve
 from node.http.deadlines import LINGER_SECONDS
-from tests.waiting import COMES_SECONDS_MAX
 
 SHORT = HttpLimits(
     header_seconds=0.4,
@@ -28,8 +27,8 @@ SHORT = HttpLimits(
     connections_max=4,
     shutdown_seconds=2.0,
 )
-# What a busy machine may take longer than the deadline and the sweep after it.
-SLACK = 5.0
+# What the machine may take longer than the deadline and the sweep after it.
+SLACK = 1.0
 
 GET = b"GET /size HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -171,7 +170,7 @@ async def dribble(writer: asyncio.StreamWriter, data: bytes, pause: float = 0.05
             await asyncio.sleep(pause)
 
 
-async def until(condition: Callable[[], bool], seconds: float = COMES_SECONDS_MAX) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
     """Wait for something to become true."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -1,5 +1,4 @@
-"""A real node among connections that are silent, slow or deaf: each is closed, long before one that
-only idles, and nobody else waits for that."""
+"""A real node among connections that are silent, slow or deaf: each is closed within 15 seconds."""
 
 from __future__ import annotations
 
@@ -17,11 +16,9 @@ import pytest
 from tests.bench.population import JSON, Population, populate, post
 from tests.live_node import LiveNode, live_node
 
-CLOSED_SECONDS_MAX = 30.0
-"""Fifteen, and as many again for a busy machine."""
+CLOSED_SECONDS_MAX = 15.0
 OF_EACH_KIND = 8
-HONEST_SECONDS_MAX = 9.0
-"""Less than the others are given."""
+HONEST_SECONDS_MAX = 5.0
 
 Writer = asyncio.StreamWriter
 
@@ -177,5 +174,5 @@ async def test_slow_silent_and_deaf_connections_are_closed_while_others_are_serv
         delays = await honest
     for behave, after in zip(kinds, seconds, strict=True):
         assert 5 < after < CLOSED_SECONDS_MAX, behave.__name__
-    assert len(delays) > 10
+    assert len(delays) > 20
     assert max(delays) < HONEST_SECONDS_MAX

@@ -33,7 +33,6 @@ from node.http import (
     endpoint,
     serve,
 )
-from tests.waiting import COMES_SECONDS_MAX
 
 SAFE_INTEGER = 2**53 - 1
 JSON = "application/json"
@@ -322,7 +321,7 @@ def post(path: str, body: bytes, *headers: str) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-async def until(condition: Callable[[], bool], seconds: float = COMES_SECONDS_MAX) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
     """Wait for something to become true."""
     async with asyncio.timeout(seconds):
         while not condition():
